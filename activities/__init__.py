@@ -1,0 +1,1 @@
+"""The gateway calls that workflows make, one call each."""

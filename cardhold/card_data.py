@@ -1,0 +1,105 @@
+"""Keeps card numbers out: tokens only.
+
+A card number is 13 to 19 digits, written with or without separators, that pass the
+Luhn check and begin as a card scheme's numbers do (ISO/IEC 7812). A gateway's stored
+token may look like one and isn't: Payroc's begin with 296753, which no scheme issues
+(payroc.com API reference, secure tokens). Whoever finds one says so without repeating
+it, nor the name it stood under, which may be the number itself.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from typing import cast
+
+# Digits that may be parted by single blanks, dots, slashes, dashes or underscores, as people type.
+_RUN = re.compile(r"(?<!\d)\d(?:[ ./_\-]?\d){12,}")
+_LENGTH_MIN, _LENGTH_MAX = 13, 19
+# First digits of the schemes that issue cards (ISO/IEC 7812 registrations, as the schemes publish
+# them): Visa 4; Mastercard 51-55 and 2221-2720; Amex 34, 37; Discover and UnionPay 60, 62, 64, 65;
+# JCB 3528-3589; Diners 30, 36, 38, 39; Maestro 50, 56-59, 61, 63, 66-69; Mir 2200-2204; Troy 9792.
+_PREFIXES = re.compile(
+    r"4|5[0-9]|6[0-9]|3[4-9]|30|35(2[89]|[3-8])|"
+    r"22(0[0-4]|2[1-9]|[3-9])|2[3-6]|27([01]|20)|9792"
+)
+# A UUID is a name that machines draw; one in thousands would hold a run of digits by chance.
+_UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+_CARD_DATA_NAMES = frozenset({
+    "pan", "cardnumber", "cvv", "cvv2", "cvc", "cvc2", "cid", "securitycode", "cardcvv",
+    "track1", "track2", "trackdata", "pinblock", "primaryaccountnumber",
+})  # fmt: skip
+
+
+def is_card_number(digits: str) -> bool:
+    """Whether a run of digits alone is a card number's."""
+    return (
+        _LENGTH_MIN <= len(digits) <= _LENGTH_MAX
+        and _PREFIXES.match(digits) is not None
+        and _luhn(digits)
+    )
+
+
+def holds_card_data(value: object) -> bool:
+    """Whether any text inside ``value``, names included, holds a card number or names card data.
+
+    Args:
+        value: What JSON can hold: objects, lists, text, numbers, nested.
+    """
+    return any(_text_holds(text) for text in _texts(value)) or any(
+        _plain_name(name) in _CARD_DATA_NAMES for name in _names(value)
+    )
+
+
+def _text_holds(text: str) -> bool:
+    if _UUID.fullmatch(text):
+        return False
+    # Full-width and other digits read as digits to a person, and to a gateway: NFKC folds them.
+    folded = unicodedata.normalize("NFKC", text)
+    return any(_run_holds(run.group()) for run in _RUN.finditer(folded))
+
+
+def _run_holds(run: str) -> bool:
+    """Whether a card number stands in the run, alone or between its separators."""
+    digits = re.sub(r"\D", "", run)
+    parts = re.split(r"\D", run)
+    return is_card_number(digits) or any(is_card_number(part) for part in parts)
+
+
+def _luhn(digits: str) -> bool:
+    doubled = (int(digit) * (1 + place % 2) for place, digit in enumerate(reversed(digits)))
+    return sum(digit - 9 if digit > 9 else digit for digit in doubled) % 10 == 0  # noqa: PLR2004 - Luhn's own nine
+
+
+def _texts(value: object) -> Iterator[str]:
+    for part in _parts(value):
+        if isinstance(part, str):
+            yield part
+        elif isinstance(part, int) and not isinstance(part, bool):
+            yield str(part)
+
+
+def _names(value: object) -> Iterator[str]:
+    for part in _parts(value):
+        if isinstance(part, Mapping):
+            mapping = cast("Mapping[object, object]", part)
+            yield from (name for name in mapping if isinstance(name, str))
+
+
+def _parts(value: object) -> Iterator[object]:
+    """Every value inside ``value``, without recursion: what comes in may be nested deep."""
+    waiting: list[object] = [value]
+    while waiting:
+        part = waiting.pop()
+        yield part
+        if isinstance(part, Mapping):
+            mapping = cast("Mapping[object, object]", part)
+            waiting.extend(mapping.keys())
+            waiting.extend(mapping.values())
+        elif isinstance(part, Sequence) and not isinstance(part, str | bytes):
+            waiting.extend(cast("Sequence[object]", part))
+
+
+def _plain_name(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())

@@ -1,0 +1,1 @@
+"""The rules of a card hold: no I/O, no clock, no Temporal."""

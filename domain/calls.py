@@ -1,0 +1,90 @@
+"""What crosses between a workflow and its activities: one call to a gateway, and its end."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from pydantic import Field
+
+from cardhold.fields import Instant
+from cardhold.hold import OperationKind
+from cardhold.messages import Browser, Initiator, PaymentMethod
+from cardhold.money import Money
+from cardhold.names import ErrorType
+from domain.capabilities import Capabilities, Fact
+from domain.outcome import Payment
+
+
+class Call(Fact):
+    """One operation at the gateway, with everything that its adapter may need.
+
+    Attributes:
+        account: The configured account's name.
+        workflow_id, command_id: With ``kind`` and the account they name the operation for ever
+            (`domain.keys`); the activity derives key and reference from them.
+        amount: What to authorize, the new total, what to capture, or what a release frees.
+        held: The total held before, so that a look-up can tell "not yet" from "somebody else".
+        captured: What was captured before, for the same reason.
+        final: With a capture: nothing shall be left on the card after it.
+        payment_id: The gateway's id of the hold; None while authorizing.
+        reference: The reference that the hold was authorized under; None while authorizing.
+        send_by: After this instant it is never sent for the first time.
+        look_first: Look before sending, whatever the key: an earlier run may have sent it.
+        absent_after: From this instant on "not found" and "not done" are proof. Before it they
+            mean "look again".
+    """
+
+    account: str
+    workflow_id: str
+    kind: OperationKind
+    command_id: str
+    amount: Money
+    held: Money
+    captured: Money
+    final: bool = True
+    payment_id: str | None = None
+    reference: str | None = None
+    send_by: Instant | None = None
+    look_first: bool = False
+    absent_after: Instant | None = None
+    payment_method: PaymentMethod | None = None
+    initiator: Initiator = Initiator.CUSTOMER
+    return_url: str | None = None
+    browser: Browser | None = None
+    operator: str | None = None
+    description: str | None = None
+    metadata: dict[str, str] = Field(default_factory=dict)
+
+
+class Ending(StrEnum):
+    """How a call ended, once that is known. "Don't know" is no ending: the call goes on."""
+
+    DONE = "done"
+    DECLINED = "declined"
+    """Issuer or gateway said no; nothing moved."""
+    NOT_DONE = "not_done"
+    """It did not happen, and will not: refused before it reached the money."""
+    ABSENT = "absent"
+    """Looked up, and proven not to have happened. It may be sent."""
+    CHANGED = "changed"
+    """The gateway shows what we did not do."""
+    ACTION_REQUIRED = "action_required"
+    """The guest has to act first."""
+
+
+class Settled(Fact):
+    """What an activity answers: how the call ended and what the gateway then showed.
+
+    Attributes:
+        detail: The gateway's words, or ours, on why; free of card data and credentials.
+        error: For `Ending.NOT_DONE`: what the caller is told, where it is more than a refusal.
+        reference: The reference that was sent, which the gateway's portal finds.
+        capabilities: What the account can do; every answer to an authorization carries it.
+    """
+
+    ending: Ending
+    payment: Payment | None = None
+    detail: str | None = None
+    error: ErrorType | None = None
+    reference: str | None = None
+    capabilities: Capabilities | None = None

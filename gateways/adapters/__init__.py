@@ -1,0 +1,1 @@
+"""One file per gateway; adapters do not know each other."""
