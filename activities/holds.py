@@ -1,0 +1,307 @@
+"""One gateway call per activity, and what its end means for the workflow.
+
+A look that guards an act may share its activity. Nothing here retries: Temporal does,
+and what it may send again is decided by the error that leaves this file.
+"""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime, timedelta
+from time import monotonic
+from typing import Any
+
+from temporalio import activity
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
+
+from activities.declared import LOOK_UP, Failure
+from cardhold.hold import OperationKind
+from cardhold.messages import PaymentMethodKind
+from cardhold.names import ErrorType
+from domain.calls import Call, Ending, Settled
+from domain.keys import OperationName
+from domain.outcome import Approved, Declined, Outcome, Payment, PaymentState, Pending
+from domain.verdict import verdict
+from gateways.errors import (
+    GatewayError,
+    NoAnswer,
+    NotSent,
+    Refused,
+    Throttled,
+    Unauthorized,
+    Undecided,
+)
+from gateways.port import Gateway, Named
+
+_log = logging.getLogger(__name__)
+
+# Shorter than a second asks too soon; longer than five minutes could sleep through the one hour
+# in which a gateway answers before a deadline. A gateway may say anything here.
+RETRY_AFTER_MIN = timedelta(seconds=1)
+RETRY_AFTER_MAX = timedelta(minutes=5)
+
+
+class Holds:
+    """The activities of a worker, over the gateways' accounts that it is configured with.
+
+    Args:
+        gateways: Each account's adapter, by the account's name.
+        look_first: Look before every sending: for the time after Temporal's store was restored
+            from a backup, when workflows have forgotten what they sent.
+    """
+
+    def __init__(self, gateways: Mapping[str, Gateway], *, look_first: bool = False) -> None:
+        self._gateways = gateways
+        self._look_first = look_first
+        self.all: list[Callable[..., Any]] = [
+            self.authorize,
+            self.adjust,
+            self.capture,
+            self.release,
+            self.look_up,
+        ]
+
+    @activity.defn(name=OperationKind.AUTHORIZE)
+    async def authorize(self, call: Call) -> Settled:
+        """Place a hold, or adopt one that was made elsewhere."""
+        return await _Attempt(self._gateways, call, look_first=self._look_first).authorize()
+
+    @activity.defn(name=OperationKind.ADJUST)
+    async def adjust(self, call: Call) -> Settled:
+        """Make ``call.amount`` the total that is held."""
+        return await _Attempt(self._gateways, call, look_first=self._look_first).send()
+
+    @activity.defn(name=OperationKind.CAPTURE)
+    async def capture(self, call: Call) -> Settled:
+        """Take ``call.amount``."""
+        return await _Attempt(self._gateways, call, look_first=self._look_first).send()
+
+    @activity.defn(name=OperationKind.RELEASE)
+    async def release(self, call: Call) -> Settled:
+        """Free all that is still held."""
+        return await _Attempt(self._gateways, call, look_first=self._look_first).send()
+
+    @activity.defn(name=LOOK_UP)
+    async def look_up(self, call: Call) -> Settled:
+        """Find out what became of an operation, without doing anything."""
+        return await _Attempt(self._gateways, call, look_first=True).look_up()
+
+
+class _Attempt:
+    """One attempt of one activity."""
+
+    def __init__(self, gateways: Mapping[str, Gateway], call: Call, *, look_first: bool) -> None:
+        self._call = call
+        self._info = activity.info()
+        self._started = monotonic()
+        self._look_first = look_first or call.look_first
+        self._gateway = gateways.get(call.account)
+        environment = self._gateway.environment if self._gateway else ""
+        name = OperationName(
+            call.account, environment, call.workflow_id, call.kind, call.command_id
+        )
+        self._named = Named(call, name.key(), name.reference())
+
+    @property
+    def _now(self) -> datetime:
+        """Now by the server's clock, which the workflow's instants are of; ours may be off."""
+        started = self._info.started_time
+        return started + timedelta(seconds=monotonic() - self._started)
+
+    async def authorize(self) -> Settled:
+        """Place the hold, unless the account can't, or it is too late to send it."""
+        return await self._translated(self._authorize)
+
+    async def send(self) -> Settled:
+        """Carry the operation out."""
+        return await self._translated(self._send)
+
+    async def look_up(self) -> Settled:
+        """Tell the operation's ending from the payment; fails with StillPending until it can."""
+        return await self._translated(self._look_up)
+
+    async def _authorize(self, gateway: Gateway) -> Settled:
+        method = self._call.payment_method
+        if method is None or method.kind not in gateway.capabilities.payment_methods:
+            kind = method.kind if method else "no payment method"
+            detail = f"payment_method.kind '{kind}' is not taken by account '{self._call.account}'"
+            return self._not_done(detail, ErrorType.NOT_SUPPORTED)
+        if method.kind is PaymentMethodKind.EXISTING_HOLD:
+            return self._adopted(await gateway.look_up(self._named))
+        if self._call.send_by is not None and self._now >= self._call.send_by:
+            return await self._too_late(gateway, self._call.send_by)
+        return await self._send(gateway)
+
+    async def _too_late(self, gateway: Gateway, send_by: datetime) -> Settled:
+        """Send nothing any more; but an earlier attempt may have sent it."""
+        surely_booked = send_by + gateway.capabilities.processing_time
+        return await self._look(gateway, send_by if self._info.attempt == 1 else surely_booked)
+
+    async def _send(self, gateway: Gateway) -> Settled:
+        if self._look_first:
+            found = await self._look(gateway, self._call.absent_after)
+            if found.ending is not Ending.ABSENT:
+                return found
+        elif self._info.attempt > 1 and self._call.kind not in gateway.capabilities.idempotent:
+            message = "an earlier attempt may have been carried out, and no key makes it harmless"
+            raise Undecided(message)
+        return self._read(await self._verb(gateway)(self._named))
+
+    def _verb(self, gateway: Gateway) -> Callable[[Named], Awaitable[Outcome]]:
+        match self._call.kind:
+            case OperationKind.AUTHORIZE:
+                return gateway.authorize
+            case OperationKind.ADJUST:
+                return gateway.adjust
+            case OperationKind.CAPTURE:
+                return gateway.capture
+            case OperationKind.RELEASE:
+                return gateway.release
+
+    async def _look_up(self, gateway: Gateway) -> Settled:
+        return await self._look(gateway, self._call.absent_after)
+
+    async def _look(self, gateway: Gateway, proof_from: datetime | None) -> Settled:
+        """Look the operation up.
+
+        Args:
+            gateway: Where.
+            proof_from: From when on "not found" is proof; None for at once.
+
+        Returns:
+            How it ended; `Ending.ABSENT` where it is proven not to have happened.
+
+        Raises:
+            _StillPending: Nothing is proven yet.
+        """
+        payment = await gateway.look_up(self._named)
+        ending = verdict(self._call, payment)
+        too_soon = proof_from is not None and self._now < proof_from
+        if ending is None or (ending is Ending.ABSENT and too_soon):
+            raise _StillPending
+        return self._settled(ending, payment)
+
+    @property
+    def _is_only_looking(self) -> bool:
+        return self._info.activity_type == LOOK_UP
+
+    def _read(self, outcome: Outcome) -> Settled:
+        match outcome:
+            case Approved(payment=payment) if payment.state is PaymentState.ACTION_REQUIRED:
+                return self._settled(Ending.ACTION_REQUIRED, payment)
+            case Approved(payment=payment):
+                return self._settled(Ending.DONE, payment)
+            case Declined(detail=detail, payment=payment):
+                return self._settled(Ending.DECLINED, payment, detail)
+            case Pending():
+                message = "the gateway has taken it in and not decided it"
+                raise Undecided(message)
+
+    def _adopted(self, payment: Payment | None) -> Settled:
+        """A hold made elsewhere: it has to be open, and of the amount that was asked for."""
+        if payment is None:
+            return self._not_done(
+                "payment_method.token names no payment at the gateway", ErrorType.INVALID_REQUEST
+            )
+        if payment.state is PaymentState.PENDING:
+            raise _StillPending
+        if payment.state is not PaymentState.OPEN:
+            detail = f"payment_method.token names a payment that is {payment.state}, not open"
+            return self._not_done(detail, ErrorType.INVALID_REQUEST, payment)
+        if payment.authorized != self._call.amount:
+            detail = f"amount must be what the existing hold holds, {payment.authorized}"
+            return self._not_done(detail, ErrorType.CONFLICT, payment)
+        return self._settled(Ending.DONE, payment)
+
+    def _not_done(
+        self, detail: str, error: ErrorType | None = None, payment: Payment | None = None
+    ) -> Settled:
+        return self._settled(Ending.NOT_DONE, payment, detail, error)
+
+    def _settled(
+        self,
+        ending: Ending,
+        payment: Payment | None = None,
+        detail: str | None = None,
+        error: ErrorType | None = None,
+    ) -> Settled:
+        asks = self._call.kind is OperationKind.AUTHORIZE
+        return Settled(
+            ending=ending,
+            payment=payment,
+            detail=detail or (payment.detail if payment else None),
+            error=error,
+            reference=self._named.reference,
+            capabilities=self._gateway.capabilities if asks and self._gateway else None,
+        )
+
+    async def _translated(self, attempt: Callable[[Gateway], Awaitable[Settled]]) -> Settled:
+        """Make an attempt, and say its end in Temporal's terms.
+
+        Raises:
+            ApplicationError: Of a type of `Failure`; retryable, `Failure.UNDECIDED` aside.
+        """
+        if self._gateway is None:
+            return self._not_done(
+                f"gateway must be a configured account, and '{self._call.account}' is none",
+                ErrorType.INVALID_REQUEST,
+            )
+        try:
+            return await attempt(self._gateway)
+        except _StillPending:
+            raise _pending() from None
+        except Refused as error:
+            return self._not_done(str(error), error.error)
+        except Unauthorized as error:
+            # Somebody may mend the credentials before the hold lapses; a guest does not wait.
+            if self._call.kind is OperationKind.AUTHORIZE and not self._is_only_looking:
+                return self._not_done(str(error))
+            raise ApplicationError(str(error), type=Failure.UNAUTHORIZED) from None
+        except GatewayError as error:
+            raise self._failure(error) from None  # the cause's text may hold a credential
+        except Exception as error:  # noqa: BLE001 - whatever it was, the money may have moved
+            raise _bug(error) from None
+
+    def _failure(self, error: GatewayError) -> ApplicationError:
+        match error:
+            case NotSent():
+                return ApplicationError(str(error), type=Failure.NOT_SENT)
+            case Throttled(retry_after_s=retry_after_s):
+                delay = _bounded(retry_after_s)
+                return ApplicationError(str(error), type=Failure.THROTTLED, next_retry_delay=delay)
+            case NoAnswer():
+                return ApplicationError(str(error), type=Failure.NO_ANSWER)
+            case _:
+                # A look-up that says nothing is repeated; anything else must be looked up.
+                last = not self._is_only_looking
+                return ApplicationError(str(error), type=Failure.UNDECIDED, non_retryable=last)
+
+
+class _StillPending(Exception):
+    """Looked up, and not decided yet."""
+
+
+def _pending() -> ApplicationError:
+    return ApplicationError(
+        "the gateway has not decided yet",
+        type=Failure.STILL_PENDING,
+        category=ApplicationErrorCategory.BENIGN,
+    )
+
+
+def _bounded(retry_after_s: float | None) -> timedelta | None:
+    """The gateway's Retry-After, within what a hold can wait."""
+    if retry_after_s is None:
+        return None
+    most = RETRY_AFTER_MAX.total_seconds()
+    return timedelta(seconds=min(max(retry_after_s, RETRY_AFTER_MIN.total_seconds()), most))
+
+
+def _bug(error: Exception) -> ApplicationError:
+    """An error that nobody foresaw: unknown, told by its kind and place, without its text."""
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    kind = type(error).__name__
+    _log.error("unforeseen %s at %s:%s", kind, where.name, where.lineno)
+    return ApplicationError(f"unforeseen {kind}", type=Failure.UNDECIDED, non_retryable=True)

@@ -1,0 +1,283 @@
+"""Everything that one reservation knows: its request, its money, its operations, its plan.
+
+Plain state with small, checked moves. It knows no gateway, no clock and no Temporal: whoever
+drives it says what time it is.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from cardhold.hold import (
+    DECIDED,
+    Action,
+    Attention,
+    AttentionReason,
+    Card,
+    Evidence,
+    ExpirySource,
+    Hold,
+    HoldState,
+    Operation,
+    OperationKind,
+    OperationState,
+    Refusal,
+)
+from cardhold.messages import HoldRequest, OnDeadline, PaymentMethod
+from cardhold.money import Money
+from domain.capabilities import Capabilities
+from domain.expiry import Terms, expiry, rule_for, terms
+from domain.ledger import Ledger
+from domain.lifecycle import Life
+from domain.outcome import Payment
+
+REFUSED_KEPT = 50
+# The most urgent stands in the hold; the others wait until it has ended.
+_URGENCY = (
+    AttentionReason.OUTCOME_UNKNOWN,
+    AttentionReason.EXTERNAL_CHANGE,
+    AttentionReason.RELEASE_REFUSED,
+    AttentionReason.CAPTURE_REFUSED,
+    AttentionReason.EXPIRING_SOON,
+)
+
+
+@dataclass(slots=True)
+class Entry:
+    """One operation, as far as it has come."""
+
+    number: int
+    kind: OperationKind
+    command_id: str
+    amount: Money
+    final: bool
+    requested_at: datetime
+    operator: str | None = None
+    reason: str | None = None
+    payment_method: PaymentMethod | None = None
+    state: OperationState = OperationState.PLANNED
+    payment_id: str | None = None
+    reference: str | None = None
+    sent_at: datetime | None = None
+    decided_at: datetime | None = None
+    booked_at: datetime | None = None
+    detail: str | None = None
+
+    @property
+    def operation_id(self) -> str:
+        """What callers and the gateway's activities call it: ``capture/3``."""
+        return f"{self.kind}/{self.number}"
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether its outcome is known."""
+        return self.state in DECIDED
+
+    def shown(self) -> Operation:
+        """The operation as the hold shows it."""
+        return Operation(
+            operation_id=self.operation_id,
+            kind=self.kind,
+            command_id=self.command_id,
+            amount=self.amount,
+            state=self.state,
+            payment_id=self.payment_id,
+            reference=self.reference,
+            requested_at=self.requested_at,
+            decided_at=self.decided_at,
+            booked_at=self.booked_at,
+            operator=self.operator,
+            reason=self.reason,
+            detail=self.detail,
+        )
+
+
+@dataclass(slots=True)
+class DeadlinePlan:
+    """What shall happen at the deadline; a caller may change it."""
+
+    settle_by: datetime | None
+    on_deadline: OnDeadline
+    deadline_amount: Money | None
+
+
+@dataclass(slots=True)
+class Record:
+    """One reservation's state."""
+
+    request: HoldRequest
+    created_at: datetime
+    plan: DeadlinePlan
+    ledger: Ledger
+    life: Life = field(default_factory=Life)
+    capabilities: Capabilities = field(default_factory=Capabilities)
+    entries: list[Entry] = field(default_factory=list[Entry])
+    payment_id: str | None = None
+    gateway_reference: str | None = None
+    card: Card | None = None
+    evidence: Evidence | None = None
+    action: Action | None = None
+    authorized_at: datetime | None = None
+    expires_at: datetime | None = None
+    expiry_source: ExpirySource | None = None
+    terms: Terms | None = None
+    declined_at: datetime | None = None
+    closed_at: datetime | None = None
+    warned: bool = False
+    deadline_capture_tried: bool = False
+    release_again_at: datetime | None = None
+    external: Payment | None = None
+    """What the gateway shows and we did not do, until a person has seen it."""
+    _attentions: dict[AttentionReason, Attention] = field(
+        default_factory=dict[AttentionReason, Attention]
+    )
+    _refused: deque[Refusal] = field(default_factory=lambda: deque[Refusal](maxlen=REFUSED_KEPT))
+    _refused_total: int = 0
+
+    @classmethod
+    def of(cls, request: HoldRequest, now: datetime) -> Record:
+        """A reservation about to be authorized."""
+        plan = DeadlinePlan(request.settle_by, request.on_deadline, request.deadline_amount)
+        return cls(request, now, plan, Ledger(request.amount.currency))
+
+    # What was asked of the gateway.
+
+    def add(self, entry: Entry) -> Entry:
+        """Keep a new operation, its number the next."""
+        numbered = replace(entry, number=len(self.entries) + 1)
+        self.entries.append(numbered)
+        return numbered
+
+    def entry(self, operation_id: str) -> Entry | None:
+        """The operation of that id, if there is one."""
+        return next((e for e in self.entries if e.operation_id == operation_id), None)
+
+    def unknown(self) -> Entry | None:
+        """The operation that nobody knows the outcome of, if there is one."""
+        return next((e for e in self.entries if e.state is OperationState.UNKNOWN), None)
+
+    # When what must have happened.
+
+    def placed(self, payment: Payment, since: datetime) -> None:
+        """The gateway holds the money: from now on there is an expiry, and a deadline.
+
+        Args:
+            payment: The hold as the gateway shows it.
+            since: When it was placed at the earliest; what it ages from.
+        """
+        request = self.request
+        self.payment_id = payment.payment_id
+        self.card, self.evidence = payment.card, payment.evidence
+        self.authorized_at = since
+        rule = rule_for(
+            payment.card.brand if payment.card else None,
+            self.capabilities.merchant_category,
+            request.initiator,
+        )
+        window = request.hold_window or self.capabilities.hold_window
+        lapses = expiry(since, payment.expires_at, rule, window)
+        self.expires_at, self.expiry_source = lapses.at, lapses.source
+        self.set_terms()
+
+    def set_terms(self) -> None:
+        """Work the deadline out anew, after the expiry or the plan has changed."""
+        if self.authorized_at is None or self.expires_at is None:
+            return
+        margin = self.request.safety_margin or self.capabilities.safety_margin
+        self.terms = terms(self.authorized_at, self.expires_at, margin, self.plan.settle_by)
+
+    def gone_by(self) -> datetime | None:
+        """When a lapsed hold is surely gone at the gateway too."""
+        return self.expires_at + self.capabilities.processing_time if self.expires_at else None
+
+    # What people are told.
+
+    @property
+    def attention(self) -> Attention | None:
+        """The most urgent reason why a person should look."""
+        return next((self._attentions[r] for r in _URGENCY if r in self._attentions), None)
+
+    def has_attention(self, reason: AttentionReason) -> bool:
+        """Whether this reason stands, shown or behind a more urgent one."""
+        return reason in self._attentions
+
+    def raise_attention(
+        self, reason: AttentionReason, now: datetime, detail: str, entry: Entry | None = None
+    ) -> None:
+        """A person should look; one that stands already keeps its time."""
+        since = self._attentions[reason].since if reason in self._attentions else now
+        self._attentions[reason] = Attention(
+            reason=reason,
+            since=since,
+            operation_id=entry.operation_id if entry else None,
+            detail=detail,
+        )
+
+    def end_attention(self, *reasons: AttentionReason) -> None:
+        """What these stood for is over."""
+        for reason in reasons:
+            self._attentions.pop(reason, None)
+
+    def refuse(self, name: str, now: datetime, why: str) -> None:
+        """Keep a message that is not carried out, with the reason."""
+        self._refused.append(Refusal(name=name, at=now, why=why))
+        self._refused_total += 1
+
+    @property
+    def in_doubt_minor(self) -> int:
+        """What an undecided authorization may be blocking."""
+        return sum(
+            entry.amount.amount_minor
+            for entry in self.entries
+            if entry.kind is OperationKind.AUTHORIZE
+            and entry.state in (OperationState.SENT, OperationState.UNKNOWN)
+        )
+
+    def hold(self) -> Hold:
+        """The view that updates answer, queries return and the workflow ends with."""
+        request, ledger, at = self.request, self.ledger, self.terms
+        return Hold(
+            reservation_id=request.reservation_id,
+            gateway=request.gateway,
+            state=self.life.state,
+            booking=request.booking,
+            property=request.property,
+            description=request.description,
+            metadata=request.metadata,
+            authorized=ledger.money(ledger.authorized_minor),
+            captured=ledger.money(ledger.captured_minor),
+            released=ledger.money(ledger.released_minor),
+            expired=ledger.money(ledger.expired_minor),
+            remaining=ledger.money(ledger.remaining_minor),
+            in_doubt=ledger.money(self.in_doubt_minor),
+            payment_id=self.payment_id,
+            gateway_reference=self.gateway_reference,
+            card=self.card,
+            evidence=self.evidence,
+            created_at=self.created_at,
+            authorized_at=self.authorized_at,
+            expires_at=self.expires_at,
+            expiry_source=self.expiry_source,
+            deadline=at.deadline if at else None,
+            deadline_by=at.deadline_by if at else None,
+            settle_by=self.plan.settle_by,
+            on_deadline=self.plan.on_deadline,
+            deadline_amount=self.plan.deadline_amount,
+            closed_at=self.closed_at,
+            action=self.action,
+            attention=self.attention,
+            operations=tuple(entry.shown() for entry in self.entries),
+            refused=tuple(self._refused),
+            refused_total=self._refused_total,
+        )
+
+
+def release_again(now: datetime) -> datetime:
+    """When a refused release is tried again: hourly, so that a mended account is noticed."""
+    return now + timedelta(hours=1)
+
+
+# A state in which money is held, or a part of it still is, and nothing is under way.
+RESTING = frozenset({HoldState.AUTHORIZED, HoldState.PARTIALLY_CAPTURED})

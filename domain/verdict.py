@@ -1,0 +1,73 @@
+"""What a payment, looked up, says of an operation that we don't know the outcome of."""
+
+from __future__ import annotations
+
+from cardhold.hold import OperationKind
+from domain.calls import Call, Ending
+from domain.outcome import Payment, PaymentState
+
+# Nothing is on the card any more, whoever did it.
+_GONE = frozenset({PaymentState.RELEASED, PaymentState.EXPIRED, PaymentState.DECLINED})
+
+
+def verdict(call: Call, payment: Payment | None) -> Ending | None:
+    """Tell an operation's ending from the payment as the gateway shows it now.
+
+    Args:
+        call: The operation, with what was held and captured before it.
+        payment: What the gateway shows; None where it knows of none.
+
+    Returns:
+        ``ABSENT`` means "not so far": it is proof only once the gateway's processing time is
+        over, which is the caller's to know. None means "look again": the gateway itself has
+        not decided.
+    """
+    if payment is None:
+        return Ending.ABSENT
+    if payment.state is PaymentState.PENDING:
+        return None
+    match call.kind:
+        case OperationKind.AUTHORIZE:
+            return _authorized(payment)
+        case OperationKind.ADJUST:
+            return _adjusted(call, payment)
+        case OperationKind.CAPTURE:
+            return _captured(call, payment)
+        case OperationKind.RELEASE:
+            return _released(call, payment)
+
+
+def _authorized(payment: Payment) -> Ending:
+    match payment.state:
+        case PaymentState.DECLINED:
+            return Ending.DECLINED
+        case PaymentState.ACTION_REQUIRED:
+            return Ending.ACTION_REQUIRED
+        case _:
+            # However it went on: it was authorized, and the hold's later state is not ours to
+            # read from its authorization.
+            return Ending.DONE
+
+
+def _adjusted(call: Call, payment: Payment) -> Ending:
+    if payment.state is not PaymentState.OPEN:
+        return Ending.CHANGED
+    if payment.authorized == call.amount:
+        return Ending.DONE
+    return Ending.ABSENT if payment.authorized == call.held else Ending.CHANGED
+
+
+def _captured(call: Call, payment: Payment) -> Ending:
+    wanted = call.captured.plus(call.amount.amount_minor)
+    if payment.captured == wanted:
+        return Ending.DONE
+    untouched = payment.state is PaymentState.OPEN and payment.captured == call.captured
+    return Ending.ABSENT if untouched else Ending.CHANGED
+
+
+def _released(call: Call, payment: Payment) -> Ending:
+    if payment.captured != call.captured:
+        return Ending.CHANGED
+    if payment.state in _GONE or payment.state is PaymentState.CAPTURED:
+        return Ending.CHANGED if payment.state is PaymentState.EXPIRED else Ending.DONE
+    return Ending.ABSENT
