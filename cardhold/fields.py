@@ -96,6 +96,24 @@ Span = Annotated[
     WithJsonSchema({"type": "string", "format": "duration"}),
 ]
 
+# A setting's duration may be shorter: a simulated gateway has booked after a few seconds.
+DURATION_MIN = timedelta(seconds=1)
+
+
+def _bounded(duration: timedelta) -> timedelta:
+    if not DURATION_MIN <= duration <= SPAN_MAX:
+        raise PydanticCustomError("duration_bounds", "must be from 1 second to 31 days")
+    return duration
+
+
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(_duration),
+    AfterValidator(_bounded),
+    PlainSerializer(duration_text, when_used="json"),
+    WithJsonSchema({"type": "string", "format": "duration"}),
+]
+
 _Plain = AfterValidator(_plain)
 Text = Annotated[str, StringConstraints(max_length=2048), _Plain]
 Operator = Annotated[str, StringConstraints(max_length=50), _Plain]

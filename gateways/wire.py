@@ -1,0 +1,264 @@
+"""The edge: sends one request once, and says what its failure means for the money.
+
+The only file that catches httpx's errors. Nothing here retries: Temporal does, and
+two retry loops multiply. Redirects are not followed, proxies and certificates of the
+environment are not trusted, TLS is always verified, cookies are not kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import httpx
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from cardhold.reading import InvalidMessage, read_json
+from gateways.errors import GatewayError, NoAnswer, NotSent, Undecided
+from gateways.retry_after import retry_after_s
+
+# Raised by httpx before the first byte of a request is written, and only then: without a
+# connection there is nowhere to write to, and httpcore 1.0 maps h11's LocalProtocolError only
+# where it builds the request's head. Every other error may have come after the gateway had
+# read the request: a WriteTimeout can leave a complete small one in the peer's buffer.
+BEFORE_FIRST_BYTE = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.UnsupportedProtocol,
+    httpx.LocalProtocolError,
+)
+
+# The largest answer we read (a full page of payments) is about 150 KB; more is an accident.
+BODY_BYTES_MAX = 256 * 1024
+# A connection that is not there after five seconds rarely comes; a later attempt may.
+CONNECT_S_MAX = 5.0
+# Shorter than the minute after which load balancers commonly drop an idle connection.
+KEEP_ALIVE_S = 30.0
+CONNECTIONS = 32
+
+# Both write request lines and headers to their logs: at INFO URLs, at DEBUG credentials.
+for _library in ("httpx", "httpcore"):
+    logging.getLogger(_library).setLevel(logging.WARNING)
+
+ReadModel = TypeVar("ReadModel", bound=BaseModel)
+
+
+class WireModel(BaseModel):
+    """A part of an answer: known fields strictly, unknown ones ignored, no value in errors."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="ignore", hide_input_in_errors=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer that came in whole, as far as its framing tells.
+
+    Attributes:
+        status: The HTTP status, 3xx included.
+        body: Decoded, at most `BODY_BYTES_MAX` bytes; never shown.
+        framed: Its end was marked. Without a mark, a lost connection looks like an end.
+        retry_after_s: What ``Retry-After`` asks for; None where it is absent or absurd.
+    """
+
+    status: int
+    body: bytes = field(repr=False)
+    framed: bool = True
+    retry_after_s: float | None = None
+
+
+def request(
+    method: str, url: str, *, headers: Mapping[str, str], content: object = None
+) -> httpx.Request:
+    """Build a request whose body is the same bytes for the same content, always.
+
+    Args:
+        method: In capitals.
+        url: Complete; whatever it holds of others is quoted already.
+        headers: ASCII without control characters, credentials among them.
+        content: What JSON can hold; None sends no body.
+    """
+    body = None
+    all_headers = {"Accept": "application/json", "Accept-Encoding": "identity", **headers}
+    if content is not None:
+        all_headers["Content-Type"] = "application/json"
+        # Some gateways compare a repeated key's body byte by byte.
+        body = json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
+    return httpx.Request(method, url, headers=all_headers, content=body)
+
+
+class Wire:
+    """A bounded number of connections to one gateway; the one used last is used next.
+
+    Each is a transport of its own: one httpx pool searches all of its connections at every
+    request, and is several times slower at thirty at once (`tests/gateways/bench_wire.py`).
+
+    Args:
+        gateway: The gateway's name, for error messages.
+        connections: How many requests may be under way at once.
+        transport: Stands in for the network, in tests.
+    """
+
+    def __init__(
+        self,
+        gateway: str,
+        *,
+        connections: int = CONNECTIONS,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._gateway = gateway
+        self._lines = _lines(connections) if transport is None else [transport] * connections
+        self._idle: asyncio.LifoQueue[httpx.AsyncBaseTransport] = asyncio.LifoQueue()
+        for line in self._lines:
+            self._idle.put_nowait(line)
+
+    async def send(self, request: httpx.Request, *, until: float) -> Answer:
+        """Send ``request`` once and return whatever answer came.
+
+        Args:
+            request: As `request` builds it.
+            until: When to give up, in the running loop's time (seconds): waiting for a
+                connection, connecting, sending and reading included.
+
+        Raises:
+            NotSent: No byte left this process.
+            NoAnswer: The connection broke, stalled or was cut after the first byte.
+            Undecided: More came than we read.
+        """
+        line = await self._free_line(until)
+        try:
+            ended = await self._exchange(line, request, until)
+        finally:
+            self._idle.put_nowait(line)
+        if isinstance(ended, GatewayError):
+            raise ended  # outside of any handler: no error of httpx hangs on to it
+        return ended
+
+    async def close(self) -> None:
+        """Close every connection; a request under way ends without an answer."""
+        for line in self._lines:
+            await line.aclose()
+
+    async def _free_line(self, until: float) -> httpx.AsyncBaseTransport:
+        now = asyncio.get_running_loop().time()
+        try:
+            # Half of the time is left for the call itself, or it would be sent to be cut off.
+            async with asyncio.timeout_at(now + (until - now) / 2):
+                return await self._idle.get()
+        except TimeoutError:
+            pass
+        raise NotSent(f"{self._gateway}: no connection was free in time")
+
+    async def _exchange(
+        self, line: httpx.AsyncBaseTransport, request: httpx.Request, until: float
+    ) -> Answer | GatewayError:
+        left_s = until - asyncio.get_running_loop().time()
+        if left_s <= 0:
+            return NotSent(f"{self._gateway}: no time was left to send it")
+        # httpx counts per step and restarts at every byte: only the connection is left to it, with
+        # a third of the time each for TCP and TLS. `timeout_at` ends everything else.
+        request.extensions["timeout"] = {"connect": min(CONNECT_S_MAX, left_s / 3)}
+        try:
+            async with asyncio.timeout_at(until):
+                return await self._received(await line.handle_async_request(request))
+        except BEFORE_FIRST_BYTE as error:
+            return NotSent(f"{self._gateway}: {type(error).__name__}, nothing was sent")
+        except Exception as error:  # noqa: BLE001 - whatever it was, it may have come after the send
+            return NoAnswer(f"{self._gateway}: {type(error).__name__}, the answer is lost")
+
+    async def _received(self, response: httpx.Response) -> Answer | GatewayError:
+        try:
+            raw = await _raw(response)
+        finally:
+            await response.aclose()
+        body = None if raw is None else _decoded(raw, response.headers.get("content-encoding", ""))
+        if body is None or len(body) > BODY_BYTES_MAX:
+            return Undecided(f"{self._gateway}: the answer is too large, or coded as nobody asked")
+        marks = ("content-length", "transfer-encoding")
+        return Answer(
+            status=response.status_code,
+            body=body,
+            framed=any(mark in response.headers for mark in marks),
+            retry_after_s=retry_after_s(response.headers),
+        )
+
+
+def read(model: type[ReadModel], answer: Answer, *, gateway: str) -> ReadModel:
+    """Read a body as ``model``.
+
+    Raises:
+        NoAnswer: It ends in the middle.
+        Undecided: It is something else: not JSON, or not the fields and words that we know.
+    """
+    found = parse(model, answer)
+    if found is not None:
+        return found
+    if _is_cut_off(answer):
+        raise NoAnswer(f"{gateway}: the answer is cut off")
+    raise Undecided(f"{gateway}: the answer (HTTP {answer.status}) is not one that we know")
+
+
+def parse(model: type[ReadModel], answer: Answer) -> ReadModel | None:
+    """Read a body as ``model``; None where it is anything else."""
+    try:
+        return model.model_validate(read_json(answer.body.decode("utf-8")))
+    except (UnicodeDecodeError, InvalidMessage, ValidationError, RecursionError):
+        return None
+
+
+def _lines(connections: int) -> list[httpx.AsyncBaseTransport]:
+    trust = httpx.create_ssl_context(verify=True, trust_env=False)
+    alone = httpx.Limits(max_connections=1, keepalive_expiry=KEEP_ALIVE_S)
+    return [
+        httpx.AsyncHTTPTransport(verify=trust, trust_env=False, limits=alone, retries=0)
+        for _ in range(connections)
+    ]
+
+
+async def _raw(response: httpx.Response) -> bytes | None:
+    raw = bytearray()
+    async for chunk in response.aiter_raw():
+        raw += chunk
+        if len(raw) > BODY_BYTES_MAX:
+            return None
+    return bytes(raw)
+
+
+def _decoded(raw: bytes, coding: str) -> bytes | None:
+    """Undo a coding that we did not ask for, no further than one byte past the limit."""
+    if coding.strip().lower() in {"", "identity"}:
+        return raw
+    if coding.strip().lower() not in {"gzip", "x-gzip", "deflate"}:
+        return None
+    unpacker = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)  # 32: gzip or zlib, by its header
+    return unpacker.decompress(raw, BODY_BYTES_MAX + 1)
+
+
+def _is_cut_off(answer: Answer) -> bool:
+    """Whether the body is the beginning of a JSON object, or an unmarked nothing."""
+    text = answer.body.decode("utf-8", errors="replace").strip()
+    if not text:
+        return not answer.framed
+    return text.startswith("{") and _depth_at_end(text) > 0
+
+
+def _depth_at_end(text: str) -> int:
+    """How many brackets and quotes are still open."""
+    depth, quoted, escaped = 0, False, False
+    for character in text:
+        if escaped:
+            escaped = False
+        elif quoted:
+            escaped = character == "\\"
+            quoted = character != '"'
+        elif character in '{["':
+            quoted = character == '"'
+            depth += not quoted
+        elif character in "}]":
+            depth -= 1
+    return depth + quoted
