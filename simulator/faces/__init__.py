@@ -1,0 +1,8 @@
+"""The gateways' dialects over the bank's books; a new gateway is one file and one line here."""
+
+from simulator.faces.face import Face, Ground
+from simulator.faces.payroc import PayrocFace
+
+FACES: tuple[type[Face], ...] = (PayrocFace,)
+
+__all__ = ["FACES", "Face", "Ground", "PayrocFace"]

@@ -1,0 +1,37 @@
+"""What every gateway's face is given, and what the server expects of one."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
+
+from aiohttp import web
+
+from simulator.bank import Bank
+from simulator.faults import Faults
+from simulator.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What all faces share."""
+
+    bank: Bank
+    faults: Faults
+    store: Store
+
+
+class Face(Protocol):
+    """One gateway's HTTP API, served under ``/<name>``."""
+
+    name: ClassVar[str]
+
+    def __init__(self, ground: Ground) -> None:
+        """Load what the store keeps of this gateway."""
+        ...
+
+    def application(self) -> web.Application:
+        """Build the routes, paths relative to ``/<name>``."""
+        ...
+
+    def reset(self) -> None:
+        """Forget all payments and saved answers; credentials stay good."""
+        ...
