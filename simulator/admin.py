@@ -81,7 +81,7 @@ def _seconds(told: dict[str, object], name: str, least: float) -> float | None:
 async def _body(request: web.Request) -> object:
     try:
         return json.loads(await request.read() or b"{}")
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Unclear("The body is not JSON.") from error
 
 

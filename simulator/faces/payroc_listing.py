@@ -5,6 +5,7 @@ when its payment no longer passes the filter. ``tipMode`` and
 ``tender`` are understood; no payment here has a tip, and all are by credit or debit card.
 """
 
+import re
 from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime
 
@@ -15,6 +16,7 @@ from simulator.faces.payroc_problems import bad_request
 
 _LIMIT_DEFAULT = 10
 _LIMIT_MAX = 100
+_SMALL_NUMBER = re.compile(r"[1-9][0-9]{0,2}")
 _TYPES = ("sale", "preAuthorization", "preAuthorizationCompletion")
 _TIP_MODES = ("noTip", "prompted", "adjusted")
 
@@ -144,7 +146,7 @@ def _day(value: str) -> date:
 def _limit(request: web.Request) -> int:
     query = request.query
     text = query.get("limit", str(_LIMIT_DEFAULT))
-    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= _LIMIT_MAX):
+    if _SMALL_NUMBER.fullmatch(text) is None or int(text) > _LIMIT_MAX:
         raise bad_request("limit", "Invalid format", f"limit must be from 1 to {_LIMIT_MAX}")
     return int(text)
 

@@ -14,7 +14,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple, assert_never
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from simulator.clock import stamp
 from simulator.faces.payroc_cards import Card
@@ -96,7 +96,7 @@ class Payment(BaseModel):
     settles_at_once: bool = False
     batch_closed_at: datetime | None = None
     reversed_minor: int = 0
-    refunds: list[RefundOf] = []
+    refunds: list[RefundOf] = Field(default_factory=list[RefundOf])
 
 
 class Standing(NamedTuple):
@@ -192,11 +192,10 @@ def shown(payment: Payment, now: Standing, answer: Verdict | None = None) -> dic
 
 
 def _order(payment: Payment, now: Standing) -> dict[str, object]:
-    held_partly = payment.partial and now.hold is not None and now.hold.state is State.OPEN
     order: dict[str, object] = {
         "orderId": payment.order_id,
         "dateTime": stamp(payment.created_at),
-        "amount": payment.requested_minor if held_partly else amount_of(payment, now),
+        "amount": payment.requested_minor if _is_partial(payment, now) else amount_of(payment, now),
         "currency": payment.currency,
     }
     optional = {"description": payment.description, "breakdown": payment.breakdown}
@@ -206,7 +205,7 @@ def _order(payment: Payment, now: Standing) -> dict[str, object]:
 def _result(
     payment: Payment, now: Standing, status: Status, answer: Verdict | None
 ) -> dict[str, object]:
-    verdict = answer or _verdict(payment, status)
+    verdict = answer or _verdict(payment, now, status)
     result: dict[str, object] = {
         # A pre-authorization comes back as a sale in every published example.
         "type": "sale",
@@ -225,12 +224,19 @@ def _result(
     return result
 
 
-def _verdict(payment: Payment, status: Status) -> Verdict:
+def _verdict(payment: Payment, now: Standing, status: Status) -> Verdict:
     if status is Status.ACCEPTED:
         return UNDECIDED
     if status in (Status.DECLINED, Status.REFERRAL):
         return payment.decline or DO_NOT_HONOR
-    return PARTIAL if payment.partial and status is Status.PENDING else APPROVED
+    return PARTIAL if _is_partial(payment, now) else APPROVED
+
+
+def _is_partial(payment: Payment, now: Standing) -> bool:
+    """Whether the hold is still the one that was approved for less than was asked."""
+    hold = now.hold
+    untouched = hold is not None and hold.state is State.OPEN and len(hold.effects) == 1
+    return payment.partial and untouched
 
 
 def _refund(payment: Payment, refund: RefundOf) -> dict[str, object]:

@@ -223,7 +223,6 @@ class Till:
         if declined is not None:
             return declined
         self._set_held(hold, held_minor, key)
-        payment.partial = False
         payment.approval_code = approval_code(key)
         if capture:
             self._take(payment, held_minor, key, verdict)

@@ -81,7 +81,7 @@ async def test_a_clock_that_cannot_be_set_is_refused_in_one_sentence(
     assert list(answer.json()) == ["error"]
 
 
-@pytest.mark.parametrize("content", [b"{", b"\xff"])
+@pytest.mark.parametrize("content", [b"{", b"\xff", b"[" * 100_000])
 async def test_a_body_that_is_no_json_is_refused(payroc: Payroc, content: bytes) -> None:
     answer = await payroc.http.post("/admin/faults", content=content)
 

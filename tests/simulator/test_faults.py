@@ -164,6 +164,27 @@ async def test_an_approval_for_less_says_so(payroc: Payroc) -> None:
     assert effects(hold) == [("authorize", 4000)]
 
 
+async def test_a_hold_for_less_is_an_ordinary_one_once_it_was_adjusted(payroc: Payroc) -> None:
+    await payroc.arm("authorize", "approve_less", amount_minor=4000)
+    payment = await payroc.create(10000)
+
+    answer = await payroc.act(payment, "adjust", order_item(5000))
+
+    assert outcome(answer.json()) == ("pending", "A", 5000)
+    assert answer.json()["order"]["amount"] == 5000
+
+
+async def test_a_sale_that_stays_pending_is_captured_when_it_is_decided(payroc: Payroc) -> None:
+    await payroc.arm("authorize", "stay_pending", resolve_after_s=600)
+    payment = await payroc.create(10000, autoCapture=True)
+
+    await payroc.advance(600)
+
+    assert outcome(await payroc.read(payment)) == ("ready", "A", 10000)
+    [hold] = await payroc.books()
+    assert effects(hold) == [("authorize", 10000), ("capture", 10000)]
+
+
 @pytest.mark.parametrize(
     ("amount", "truth", "booked"),
     [

@@ -292,6 +292,7 @@ async def test_the_list_can_be_filtered(payroc: Payroc, query: dict[str, Any], c
     [
         ({"limit": 0}, "limit"),
         ({"limit": 101}, "limit"),
+        ({"limit": "9" * 5000}, "limit"),
         ({"status": "happy"}, "status"),
         ({"dateFrom": "yesterday"}, "dateFrom"),
         ({"settlementDate": "20"}, "settlementDate"),
