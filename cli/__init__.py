@@ -1,0 +1,1 @@
+"""The ``cardhold`` command: one file a family of commands; talks through `cardhold.client`."""
