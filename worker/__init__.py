@@ -1,0 +1,1 @@
+"""The composition root: settings become clients, clients become a worker."""

@@ -1,0 +1,201 @@
+"""``cardhold setup``: what a Temporal namespace needs before the first reservation.
+
+Search attributes, without which a start is refused, and a retention of thirty days: the id of a
+closed reservation is protected from a second start only that long. All of it may be repeated;
+nothing that is there already is taken away or shortened.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+import time
+from collections.abc import Mapping
+from datetime import timedelta
+
+from google.protobuf.duration_pb2 import Duration
+from temporalio.api.enums.v1 import IndexedValueType
+from temporalio.api.namespace.v1 import NamespaceConfig
+from temporalio.api.operatorservice.v1 import (
+    AddSearchAttributesRequest,
+    ListSearchAttributesRequest,
+)
+from temporalio.api.workflowservice.v1 import (
+    DescribeNamespaceRequest,
+    DescribeNamespaceResponse,
+    RegisterNamespaceRequest,
+    UpdateNamespaceRequest,
+)
+from temporalio.client import Client
+from temporalio.envconfig import ClientConnectConfig
+from temporalio.service import RPCError, RPCStatusCode
+
+from cardhold.names import SEARCH_ATTRIBUTE_TYPES, SearchAttribute
+from worker.cannot_start import CannotStart
+from worker.temporal import connect, refusal
+
+RETENTION = timedelta(days=30)
+# Every part of a server knows of a new namespace or search attribute after its caches were
+# refreshed: ten seconds by default, on several hosts.
+_KNOWN_WITHIN_S = 60.0
+_STEP_S = 0.5
+# Managed and locked-down clusters answer so: to look, or to change, is somebody else's right.
+_NOT_OURS = frozenset({RPCStatusCode.PERMISSION_DENIED, RPCStatusCode.UNIMPLEMENTED})
+
+_TYPES: Mapping[str, IndexedValueType.ValueType] = {
+    "Keyword": IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
+    "Int": IndexedValueType.INDEXED_VALUE_TYPE_INT,
+    "Datetime": IndexedValueType.INDEXED_VALUE_TYPE_DATETIME,
+}
+
+
+async def run(connection: ClientConnectConfig) -> list[str]:
+    """Set up the namespace that ``connection`` names, and say what was done.
+
+    Raises:
+        CannotStart: Temporal does not answer, refuses, or has one of our names with another type.
+    """
+    client = await connect(connection)
+    try:
+        return [await _namespace(client), await _search_attributes(client)]
+    except RPCError as error:
+        raise refusal(error, client.namespace) from error
+
+
+def commands(namespace: str) -> list[str]:
+    """The same as commands of Temporal's own tool, for whoever has the rights."""
+    name = f"--namespace {shlex.quote(namespace)}"
+    days = f"--retention {RETENTION.days}d"
+    attributes = [
+        f"temporal operator search-attribute create {name} --name {key} --type {kind}"
+        for key, kind in SEARCH_ATTRIBUTE_TYPES.items()
+    ]
+    create = f"temporal operator namespace create {name} {days}"
+    return [f"{create} || temporal operator namespace update {name} {days}", *attributes]
+
+
+async def check(client: Client) -> bool:
+    """Whether the namespace is ready for reservations.
+
+    Returns:
+        True if it is; False if the cluster lets nobody look.
+
+    Raises:
+        CannotStart: The namespace or a search attribute is missing or of another type, or
+            Temporal does not answer.
+    """
+    try:
+        if await _describe(client) is None:
+            raise CannotStart(f"The namespace {client.namespace} is missing: run `cardhold setup`.")
+        missing = await _missing(client)
+    except RPCError as error:
+        if error.status in _NOT_OURS:
+            return False
+        raise refusal(error, client.namespace) from error
+    if missing:
+        raise CannotStart(
+            f"The namespace {client.namespace} lacks search attributes ({', '.join(missing)}):"
+            " run `cardhold setup`."
+        )
+    return True
+
+
+async def _namespace(client: Client) -> str:
+    """Create the namespace, or make its retention long enough."""
+    found = await _describe(client)
+    if found is None:
+        await _create(client)
+        return f"created the namespace {client.namespace}, retention {RETENTION.days} days"
+    kept = found.config.workflow_execution_retention_ttl.ToTimedelta()
+    if kept >= RETENTION:
+        return f"the namespace {client.namespace} keeps closed runs for {kept.days} days already"
+    config = NamespaceConfig(workflow_execution_retention_ttl=_protobuf(RETENTION))
+    await client.workflow_service.update_namespace(
+        UpdateNamespaceRequest(namespace=client.namespace, config=config)
+    )
+    return f"the namespace {client.namespace} now keeps closed runs for {RETENTION.days} days"
+
+
+async def _create(client: Client) -> None:
+    await client.workflow_service.register_namespace(
+        RegisterNamespaceRequest(
+            namespace=client.namespace, workflow_execution_retention_period=_protobuf(RETENTION)
+        )
+    )
+    deadline = time.monotonic() + _KNOWN_WITHIN_S
+    while await _describe(client) is None:
+        await _pause(client, deadline)
+
+
+async def _search_attributes(client: Client) -> str:
+    missing = await _missing_once_known(client)
+    if not missing:
+        return "all search attributes are there already"
+    kinds: dict[str, IndexedValueType.ValueType] = {
+        name: _TYPES[SEARCH_ATTRIBUTE_TYPES[name]] for name in missing
+    }
+    await client.operator_service.add_search_attributes(
+        AddSearchAttributesRequest(namespace=client.namespace, search_attributes=kinds)
+    )
+    deadline = time.monotonic() + _KNOWN_WITHIN_S
+    while await _missing(client):
+        await _pause(client, deadline)
+    return f"added search attributes: {', '.join(missing)}"
+
+
+async def _missing_once_known(client: Client) -> list[SearchAttribute]:
+    """What is missing; waits for a namespace that is new to part of the server."""
+    deadline = time.monotonic() + _KNOWN_WITHIN_S
+    while True:
+        try:
+            return await _missing(client)
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+        await _pause(client, deadline)
+
+
+async def _missing(client: Client) -> list[SearchAttribute]:
+    """The names that are not registered yet.
+
+    Raises:
+        CannotStart: One is registered with another type.
+    """
+    found = await client.operator_service.list_search_attributes(
+        ListSearchAttributesRequest(namespace=client.namespace)
+    )
+    for name, kind in SEARCH_ATTRIBUTE_TYPES.items():
+        there = found.custom_attributes.get(name)
+        if there is not None and there != _TYPES[kind]:
+            raise CannotStart(
+                f"The search attribute {name} of the namespace {client.namespace} is of another"
+                f" type than {kind}: remove it (`temporal operator search-attribute remove --name"
+                f" {name}`) and run `cardhold setup`."
+            )
+    return [name for name in SEARCH_ATTRIBUTE_TYPES if name not in found.custom_attributes]
+
+
+async def _describe(client: Client) -> DescribeNamespaceResponse | None:
+    try:
+        return await client.workflow_service.describe_namespace(
+            DescribeNamespaceRequest(namespace=client.namespace)
+        )
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            return None
+        raise
+
+
+async def _pause(client: Client, deadline: float) -> None:
+    if time.monotonic() > deadline:
+        raise CannotStart(
+            f"Temporal has not taken over the changes to the namespace {client.namespace} within"
+            f" {_KNOWN_WITHIN_S:.0f} s: run `cardhold setup` again."
+        )
+    await asyncio.sleep(_STEP_S)
+
+
+def _protobuf(span: timedelta) -> Duration:
+    duration = Duration()
+    duration.FromTimedelta(span)
+    return duration
