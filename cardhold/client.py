@@ -13,8 +13,6 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
 from uuid import uuid4
 
-from typing_extensions import override
-
 from cardhold.errors import (
     CardholdError,
     Conflict,
@@ -125,7 +123,6 @@ class Client(Verbs):
         fields = {"action_id": action_id, "data": data}
         return await self._ask(reservation_id, AUTHENTICATED, checked(Authenticated, fields))
 
-    @override
     async def send(self, reservation_id: str, command: Command) -> Hold:
         """Say ``command`` to the reservation and answer with the hold once it is decided.
 

@@ -15,8 +15,9 @@ from cardhold.card_data import holds_card_data
 
 ReadModel = TypeVar("ReadModel", bound=BaseModel)
 
-# A message of the largest legal size is under 10 kB; a hundred times that is an accident or worse.
-MESSAGE_BYTES_MAX = 1_000_000
+# The largest legal message is under 100 kB, every character of it escaped; more is an accident or
+# worse, and a megabyte of digits takes the card-number guard longer than a workflow task may last.
+MESSAGE_BYTES_MAX = 250_000
 _NAME_SHOWN_MAX = 40
 
 _CARD_DATA = "must hold no card number and no card data: send a gateway's token"

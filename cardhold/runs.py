@@ -283,7 +283,7 @@ def _of_failure(
 
 
 def _of_contract(cause: ApplicationError) -> CardholdError:
-    given = cast("object", next(iter(cause.details), {}))
+    given: object = cause.details[0] if cause.details else {}
     try:
         detail = ErrorDetail.model_validate(given)
     except ValidationError:  # a later version's hold may be beyond us: the error itself is not
