@@ -127,7 +127,7 @@ class _Attempt:
         if method is None or method.kind not in gateway.capabilities.payment_methods:
             kind = method.kind if method else "no payment method"
             detail = f"payment_method.kind '{kind}' is not taken by account '{self._call.account}'"
-            return self._not_done(detail, ErrorType.NOT_SUPPORTED)
+            return self._not_done(detail, ErrorType.NOT_SUPPORTED, "payment_method.kind")
         if method.kind is PaymentMethodKind.EXISTING_HOLD:
             return self._adopted(await gateway.look_up(self._named))
         if self._call.send_by is not None and self._now >= self._call.send_by:
@@ -136,18 +136,24 @@ class _Attempt:
 
     async def _too_late(self, gateway: Gateway, send_by: datetime) -> Settled:
         """Send nothing any more; but an earlier attempt may have sent it."""
-        surely_booked = send_by + gateway.capabilities.processing_time
-        return await self._look(gateway, send_by if self._info.attempt == 1 else surely_booked)
+        proof_from = self._call.absent_after or send_by
+        if self._info.attempt > 1:
+            proof_from = max(proof_from, send_by + gateway.capabilities.processing_time)
+        return await self._look(gateway, proof_from)
 
     async def _send(self, gateway: Gateway) -> Settled:
         if self._look_first:
             found = await self._look(gateway, self._call.absent_after)
             if found.ending is not Ending.ABSENT:
                 return found
-        elif self._info.attempt > 1 and self._call.kind not in gateway.capabilities.idempotent:
+        if self._is_a_blind_repeat(gateway):
             message = "an earlier attempt may have been carried out, and no key makes it harmless"
             raise Undecided(message)
         return self._read(await self._verb(gateway)(self._named))
+
+    def _is_a_blind_repeat(self, gateway: Gateway) -> bool:
+        idempotent = self._call.kind in gateway.capabilities.idempotent
+        return self._info.attempt > 1 and not idempotent and not self._call.patient
 
     def _verb(self, gateway: Gateway) -> Callable[[Named], Awaitable[Outcome]]:
         match self._call.kind:
@@ -176,7 +182,10 @@ class _Attempt:
         Raises:
             _StillPending: Nothing is proven yet.
         """
-        payment = await gateway.look_up(self._named)
+        try:
+            payment = await gateway.look_up(self._named)
+        except Refused as error:
+            raise Undecided(str(error)) from None  # of the look-up, not of what it looks for
         ending = verdict(self._call, payment)
         too_soon = proof_from is not None and self._now < proof_from
         if ending is None or (ending is Ending.ABSENT and too_soon):
@@ -184,13 +193,16 @@ class _Attempt:
         return self._settled(ending, payment)
 
     @property
+    def _may_repeat(self) -> bool:
+        """Whether a further attempt looks before it sends, and its look is proof."""
+        return self._is_only_looking or self._call.patient
+
+    @property
     def _is_only_looking(self) -> bool:
         return self._info.activity_type == LOOK_UP
 
     def _read(self, outcome: Outcome) -> Settled:
         match outcome:
-            case Approved(payment=payment) if payment.state is PaymentState.ACTION_REQUIRED:
-                return self._settled(Ending.ACTION_REQUIRED, payment)
             case Approved(payment=payment):
                 return self._settled(Ending.DONE, payment)
             case Declined(detail=detail, payment=payment):
@@ -202,37 +214,35 @@ class _Attempt:
     def _adopted(self, payment: Payment | None) -> Settled:
         """A hold made elsewhere: it has to be open, and of the amount that was asked for."""
         if payment is None:
-            return self._not_done(
-                "payment_method.token names no payment at the gateway", ErrorType.INVALID_REQUEST
-            )
+            detail = "payment_method.token names no payment at the gateway"
+            return self._not_done(detail, ErrorType.INVALID_REQUEST, "payment_method.token")
         if payment.state is PaymentState.PENDING:
             raise _StillPending
         if payment.state is not PaymentState.OPEN:
             detail = f"payment_method.token names a payment that is {payment.state}, not open"
-            return self._not_done(detail, ErrorType.INVALID_REQUEST, payment)
+            return self._not_done(detail, ErrorType.INVALID_REQUEST, "payment_method.token")
         if payment.authorized != self._call.amount:
             detail = f"amount must be what the existing hold holds, {payment.authorized}"
-            return self._not_done(detail, ErrorType.CONFLICT, payment)
+            return self._not_done(detail, ErrorType.CONFLICT, "amount")
         return self._settled(Ending.DONE, payment)
 
     def _not_done(
-        self, detail: str, error: ErrorType | None = None, payment: Payment | None = None
+        self, detail: str, error: ErrorType | None = None, field: str | None = None
     ) -> Settled:
-        return self._settled(Ending.NOT_DONE, payment, detail, error)
+        settled = self._settled(Ending.NOT_DONE, None, detail)
+        return settled.model_copy(update={"error": error, "field": field})
 
     def _settled(
         self,
         ending: Ending,
         payment: Payment | None = None,
         detail: str | None = None,
-        error: ErrorType | None = None,
     ) -> Settled:
         asks = self._call.kind is OperationKind.AUTHORIZE
         return Settled(
             ending=ending,
             payment=payment,
             detail=detail or (payment.detail if payment else None),
-            error=error,
             reference=self._named.reference,
             capabilities=self._gateway.capabilities if asks and self._gateway else None,
         )
@@ -244,51 +254,72 @@ class _Attempt:
             ApplicationError: Of a type of `Failure`; retryable, `Failure.UNDECIDED` aside.
         """
         if self._gateway is None:
-            return self._not_done(
-                f"gateway must be a configured account, and '{self._call.account}' is none",
-                ErrorType.INVALID_REQUEST,
-            )
+            detail = f"gateway must be a configured account, and '{self._call.account}' is none"
+            return self._not_done(detail, ErrorType.INVALID_REQUEST, "gateway")
         try:
             return await attempt(self._gateway)
         except _StillPending:
-            raise _pending() from None
+            raise self._failed(_PENDING, Failure.STILL_PENDING, category=_BENIGN) from None
         except Refused as error:
             return self._not_done(str(error), error.error)
         except Unauthorized as error:
             # Somebody may mend the credentials before the hold lapses; a guest does not wait.
             if self._call.kind is OperationKind.AUTHORIZE and not self._is_only_looking:
                 return self._not_done(str(error))
-            raise ApplicationError(str(error), type=Failure.UNAUTHORIZED) from None
+            raise self._failed(str(error), Failure.UNAUTHORIZED) from None
         except GatewayError as error:
             raise self._failure(error) from None  # the cause's text may hold a credential
         except Exception as error:  # noqa: BLE001 - whatever it was, the money may have moved
-            raise _bug(error) from None
+            raise self._bug(error) from None
 
     def _failure(self, error: GatewayError) -> ApplicationError:
         match error:
             case NotSent():
-                return ApplicationError(str(error), type=Failure.NOT_SENT)
+                return self._failed(str(error), Failure.NOT_SENT)
             case Throttled(retry_after_s=retry_after_s):
                 delay = _bounded(retry_after_s)
-                return ApplicationError(str(error), type=Failure.THROTTLED, next_retry_delay=delay)
+                return self._failed(str(error), Failure.THROTTLED, retry_after=delay)
             case NoAnswer():
-                return ApplicationError(str(error), type=Failure.NO_ANSWER)
+                return self._failed(str(error), Failure.NO_ANSWER)
             case _:
-                # A look-up that says nothing is repeated; anything else must be looked up.
-                last = not self._is_only_looking
-                return ApplicationError(str(error), type=Failure.UNDECIDED, non_retryable=last)
+                return self._failed(str(error), Failure.UNDECIDED)
+
+    def _bug(self, error: Exception) -> ApplicationError:
+        """An error that nobody foresaw: unknown, told by its kind and place, without its text."""
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        kind = type(error).__name__
+        _log.error("unforeseen %s at %s:%s", kind, where.name, where.lineno)
+        return self._failed(f"unforeseen {kind}", Failure.UNDECIDED)
+
+    def _failed(
+        self,
+        message: str,
+        kind: Failure,
+        *,
+        retry_after: timedelta | None = None,
+        category: ApplicationErrorCategory = ApplicationErrorCategory.UNSPECIFIED,
+    ) -> ApplicationError:
+        """The failure; an authorization's carries what the account can do, as its answer would.
+
+        Undecided means "look it up", so only what looks first is repeated after it.
+        """
+        gateway = self._gateway if self._call.kind is OperationKind.AUTHORIZE else None
+        return ApplicationError(
+            message,
+            *([gateway.capabilities] if gateway else []),
+            type=kind,
+            non_retryable=kind is Failure.UNDECIDED and not self._may_repeat,
+            next_retry_delay=retry_after,
+            category=category,
+        )
+
+
+_PENDING = "the gateway has not decided yet"
+_BENIGN = ApplicationErrorCategory.BENIGN
 
 
 class _StillPending(Exception):
     """Looked up, and not decided yet."""
-
-
-def _pending() -> ApplicationError:
-    return ApplicationError(
-        "the gateway has not decided yet",
-        type=Failure.STILL_PENDING,
-        category=ApplicationErrorCategory.BENIGN,
-    )
 
 
 def _bounded(retry_after_s: float | None) -> timedelta | None:
@@ -297,11 +328,3 @@ def _bounded(retry_after_s: float | None) -> timedelta | None:
         return None
     most = RETRY_AFTER_MAX.total_seconds()
     return timedelta(seconds=min(max(retry_after_s, RETRY_AFTER_MIN.total_seconds()), most))
-
-
-def _bug(error: Exception) -> ApplicationError:
-    """An error that nobody foresaw: unknown, told by its kind and place, without its text."""
-    where = traceback.extract_tb(error.__traceback__)[-1]
-    kind = type(error).__name__
-    _log.error("unforeseen %s at %s:%s", kind, where.name, where.lineno)
-    return ApplicationError(f"unforeseen {kind}", type=Failure.UNDECIDED, non_retryable=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from cardhold.hold import HoldState, OperationKind, Step, StepKind
+from cardhold.hold import FINAL_STATES, HoldState, OperationKind, Step, StepKind
 from cardhold.messages import OnDeadline
 from cardhold.money import Money
 from domain.expiry import Terms
@@ -13,23 +13,15 @@ from domain.record import RESTING, Record
 
 
 def agenda(record: Record, now: datetime) -> tuple[Step, ...]:
-    """The steps ahead, soonest first; one that is due has an instant that has passed.
+    """The steps ahead, soonest first.
 
     Args:
         record: The reservation.
-        now: For what is under way and has no hour of its own.
+        now: For a look-up that is under way and has no hour of its own.
     """
-    if record.life.is_over:
-        return ()
     unknown = record.unknown()
     looking = () if unknown is None else (_looking(unknown.operation_id, now),)
-    match record.life.state:
-        case HoldState.DECLINED:
-            return _after_decline(record)
-        case HoldState.AUTHORIZING:
-            return looking
-        case _:
-            return looking + _ahead(record)
+    return looking + _ahead(record)
 
 
 def _looking(operation_id: str, now: datetime) -> Step:
@@ -45,10 +37,21 @@ def _after_decline(record: Record) -> tuple[Step, ...]:
 
 
 def _ahead(record: Record) -> tuple[Step, ...]:
+    """What has an hour of its own: by itself, and whatever is under way."""
+    match record.life.state:
+        case HoldState.DECLINED:
+            return _after_decline(record)
+        case HoldState.AUTHORIZING:
+            return ()
+        case state:
+            return () if state in FINAL_STATES else _while_held(record)
+
+
+def _while_held(record: Record) -> tuple[Step, ...]:
     at, gone_by = record.terms, record.gone_by()
     if at is None or gone_by is None or _is_settled_elsewhere(record):
         return ()
-    steps = [*_warning(record, at), *_at_deadline(record, at), _at_expiry(gone_by)]
+    steps = [*_warning(record, at), *_at_deadline(record, at), _at_expiry(record, gone_by)]
     return tuple(sorted(steps, key=lambda step: step.at))
 
 
@@ -89,9 +92,9 @@ def _release(record: Record, at: Terms, reason: str) -> Step:
     return Step(at=due, kind=StepKind.RELEASE, amount=amount, why=why)
 
 
-def _at_expiry(gone_by: datetime) -> Step:
+def _at_expiry(record: Record, gone_by: datetime) -> Step:
     why = "a hold that has lapsed is gone at the gateway by then; one that is not is released"
-    return Step(at=gone_by, kind=StepKind.LOOK_UP, why=why)
+    return Step(at=max(gone_by, record.release_again_at or gone_by), kind=StepKind.LOOK_UP, why=why)
 
 
 def deadline_amount(record: Record) -> Money:
@@ -110,10 +113,10 @@ def deadline_amount(record: Record) -> Money:
 def next_step(record: Record, now: datetime) -> Step | None:
     """The step that is due, or the soonest ahead.
 
-    Once the hold has lapsed, only the look-up counts: what the deadline left undone is not
-    done to a hold that may be gone. A hold about to lapse waits for it.
+    Once the hold has lapsed only the look-up counts: what the deadline left undone is not
+    done to a hold that may be gone.
     """
-    steps = agenda(record, now)
+    steps = _ahead(record)
     if record.expires_at is not None and now >= record.expires_at:
         steps = tuple(step for step in steps if step.kind is StepKind.LOOK_UP)
     return steps[0] if steps else None

@@ -30,6 +30,8 @@ class Call(Fact):
         reference: The reference that the hold was authorized under; None while authorizing.
         send_by: After this instant it is never sent for the first time.
         look_first: Look before sending, whatever the key: an earlier run may have sent it.
+        patient: Every further attempt starts at least the gateway's processing time after the one
+            before it has ended, so that a look-up before it is proof.
         absent_after: From this instant on "not found" and "not done" are proof. Before it they
             mean "look again".
     """
@@ -46,6 +48,7 @@ class Call(Fact):
     reference: str | None = None
     send_by: Instant | None = None
     look_first: bool = False
+    patient: bool = False
     absent_after: Instant | None = None
     payment_method: PaymentMethod | None = None
     initiator: Initiator = Initiator.CUSTOMER
@@ -68,8 +71,6 @@ class Ending(StrEnum):
     """Looked up, and proven not to have happened. It may be sent."""
     CHANGED = "changed"
     """The gateway shows what we did not do."""
-    ACTION_REQUIRED = "action_required"
-    """The guest has to act first."""
 
 
 class Settled(Fact):
@@ -78,6 +79,7 @@ class Settled(Fact):
     Attributes:
         detail: The gateway's words, or ours, on why; free of card data and credentials.
         error: For `Ending.NOT_DONE`: what the caller is told, where it is more than a refusal.
+        field: The field of the request that is wrong, with ``error``.
         reference: The reference that was sent, which the gateway's portal finds.
         capabilities: What the account can do; every answer to an authorization carries it.
     """
@@ -86,5 +88,6 @@ class Settled(Fact):
     payment: Payment | None = None
     detail: str | None = None
     error: ErrorType | None = None
+    field: str | None = None
     reference: str | None = None
     capabilities: Capabilities | None = None

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from cardhold.fields import Instant
-from cardhold.hold import Action, Card, Evidence
+from cardhold.hold import Card, Evidence
 from cardhold.money import Money
 from domain.capabilities import Fact
 
@@ -25,8 +25,6 @@ class PaymentState(StrEnum):
     DECLINED = "declined"
     PENDING = "pending"
     """The gateway has not decided yet."""
-    ACTION_REQUIRED = "action_required"
-    """The guest has to act first."""
 
 
 class Payment(Fact):
@@ -51,7 +49,6 @@ class Payment(Fact):
     expires_at: Instant | None = None
     card: Card | None = None
     evidence: Evidence | None = None
-    action: Action | None = None
     detail: str | None = None
 
 

@@ -44,7 +44,7 @@ _URGENCY = (
 )
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Entry:
     """One operation, as far as it has come."""
 
@@ -60,6 +60,7 @@ class Entry:
     state: OperationState = OperationState.PLANNED
     payment_id: str | None = None
     reference: str | None = None
+    send_by: datetime | None = None
     sent_at: datetime | None = None
     decided_at: datetime | None = None
     booked_at: datetime | None = None
@@ -126,6 +127,8 @@ class Record:
     declined_at: datetime | None = None
     closed_at: datetime | None = None
     warned: bool = False
+    cautious: bool = False
+    """Look before every sending: a person's word, or an earlier run, may stand against it."""
     deadline_capture_tried: bool = False
     release_again_at: datetime | None = None
     external: Payment | None = None
@@ -167,15 +170,11 @@ class Record:
             payment: The hold as the gateway shows it.
             since: When it was placed at the earliest; what it ages from.
         """
-        request = self.request
+        request, brand = self.request, payment.card.brand if payment.card else None
         self.payment_id = payment.payment_id
         self.card, self.evidence = payment.card, payment.evidence
         self.authorized_at = since
-        rule = rule_for(
-            payment.card.brand if payment.card else None,
-            self.capabilities.merchant_category,
-            request.initiator,
-        )
+        rule = rule_for(brand, self.capabilities.merchant_category, request.initiator)
         window = request.hold_window or self.capabilities.hold_window
         lapses = expiry(since, payment.expires_at, rule, window)
         self.expires_at, self.expiry_source = lapses.at, lapses.source

@@ -38,15 +38,9 @@ def verdict(call: Call, payment: Payment | None) -> Ending | None:
 
 
 def _authorized(payment: Payment) -> Ending:
-    match payment.state:
-        case PaymentState.DECLINED:
-            return Ending.DECLINED
-        case PaymentState.ACTION_REQUIRED:
-            return Ending.ACTION_REQUIRED
-        case _:
-            # However it went on: it was authorized, and the hold's later state is not ours to
-            # read from its authorization.
-            return Ending.DONE
+    # However it went on, unless declined it was authorized: the hold's later state is not to be
+    # read from its authorization.
+    return Ending.DECLINED if payment.state is PaymentState.DECLINED else Ending.DONE
 
 
 def _adjusted(call: Call, payment: Payment) -> Ending:

@@ -1,0 +1,186 @@
+"""What an operation's ending does to the reservation: its money, its state, who is told."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from cardhold.hold import (
+    AttentionReason,
+    HoldState,
+    OperationKind,
+    OperationState,
+)
+from domain.calls import Ending, Settled
+from domain.lifecycle import Event
+from domain.outcome import Payment, PaymentState
+from domain.record import Entry, Record, release_again
+
+# Gateways' clocks are off by minutes, not by more: an authorization that the gateway booked
+# longer than this before we sent it is an earlier one, and ages from then.
+CLOCK_SKEW_MAX = timedelta(minutes=15)
+# No scheme keeps a hold for longer; a stamp before that is a gateway's mistake.
+AGE_MAX = timedelta(days=31)
+
+
+def settle(record: Record, entry: Entry, settled: Settled, now: datetime) -> None:
+    """Let a decided operation take effect.
+
+    Args:
+        record: The reservation.
+        entry: The operation, sent or unknown until now.
+        settled: How it ended.
+        now: When we came to know.
+    """
+    entry.decided_at = now
+    entry.detail = settled.detail
+    entry.reference = settled.reference or entry.reference
+    if settled.payment is not None:
+        entry.payment_id = settled.payment.payment_id
+        entry.booked_at = settled.payment.booked_at
+    entry.state = _state_of(record, entry, settled)
+    if record.unknown() is None:
+        record.end_attention(AttentionReason.OUTCOME_UNKNOWN)
+    match entry.kind:
+        case OperationKind.AUTHORIZE:
+            _authorized(record, entry, settled, now)
+        case OperationKind.ADJUST:
+            _adjusted(record, entry, settled, now)
+        case OperationKind.CAPTURE:
+            _captured(record, entry, settled, now)
+        case OperationKind.RELEASE:
+            _released(record, entry, settled, now)
+
+
+def _state_of(record: Record, entry: Entry, settled: Settled) -> OperationState:
+    match settled.ending:
+        case Ending.DONE:
+            return OperationState.DONE
+        case Ending.DECLINED:
+            return OperationState.DECLINED
+        case Ending.NOT_DONE | Ending.ABSENT:
+            return OperationState.NOT_DONE
+        case Ending.CHANGED:
+            # An earlier run of the same reservation may have adjusted further than this one has.
+            superseded = record.cautious and entry.kind is OperationKind.ADJUST
+            return OperationState.DONE if superseded else OperationState.NOT_DONE
+
+
+def is_partial(record: Record, entry: Entry, settled: Settled) -> bool:
+    """Whether an approval is for less than was asked: it is released, and counts as a decline.
+
+    A hold that an earlier run of this reservation has lowered since is not one.
+    """
+    payment = settled.payment
+    return (
+        entry.kind is OperationKind.AUTHORIZE
+        and settled.ending is Ending.DONE
+        and payment is not None
+        and payment.state is PaymentState.OPEN
+        and not record.cautious
+        and payment.authorized.amount_minor < entry.amount.amount_minor
+    )
+
+
+def _authorized(record: Record, entry: Entry, settled: Settled, now: datetime) -> None:
+    payment = settled.payment
+    if settled.ending is not Ending.DONE or payment is None:
+        first = entry.number == 1 and entry.send_by is not None
+        too_late = first and settled.ending is Ending.ABSENT and now >= (entry.send_by or now)
+        record.life.move(Event.ABANDON if too_late else Event.DECLINE)
+        record.declined_at = now
+        return
+    record.ledger.authorize(entry.amount.amount_minor)
+    record.gateway_reference = payment.reference or settled.reference
+    record.placed(payment, _placed_at(payment, entry.sent_at or now, now))
+    record.life.move(Event.APPROVE)
+    if payment.state is not PaymentState.OPEN or payment.authorized != entry.amount:
+        record.external = payment
+
+
+def _placed_at(payment: Payment, sent_at: datetime, now: datetime) -> datetime:
+    booked_at = payment.booked_at
+    if booked_at is not None and now - AGE_MAX < booked_at < sent_at - CLOCK_SKEW_MAX:
+        return booked_at
+    return sent_at
+
+
+def _adjusted(record: Record, entry: Entry, settled: Settled, now: datetime) -> None:
+    if entry.state is OperationState.DONE:
+        record.ledger.authorize(entry.amount.amount_minor)
+    if record.life.state is HoldState.ADJUSTING:  # a deadline may have overtaken it
+        record.life.move(Event.STAND)
+    if entry.state is not OperationState.DONE:
+        _note_change(record, settled, now)
+
+
+def _captured(record: Record, entry: Entry, settled: Settled, now: datetime) -> None:
+    ledger = record.ledger
+    if settled.ending is not Ending.DONE:
+        _refused(record, entry, settled, now)
+        return
+    ledger.capture(entry.amount.amount_minor)
+    record.end_attention(AttentionReason.CAPTURE_REFUSED)
+    if entry.final and record.capabilities.frees_rest:
+        ledger.release()
+    record.life.move(Event.STAND_PARTLY if ledger.remaining_minor else Event.SETTLE)
+
+
+def _released(record: Record, entry: Entry, settled: Settled, now: datetime) -> None:
+    if settled.ending is not Ending.DONE:
+        _refused(record, entry, settled, now)
+        return
+    record.ledger.release()
+    record.life.move(Event.SETTLE if record.ledger.captured_minor else Event.FREE)
+
+
+def _refused(record: Record, entry: Entry, settled: Settled, now: datetime) -> None:
+    """A capture or a release did not happen; the hold stands as it was, or has gone by itself."""
+    if settled.payment is not None and settled.payment.state is PaymentState.EXPIRED:
+        lapse(record)
+        return
+    record.life.move(Event.STAND_PARTLY if record.ledger.captured_minor else Event.STAND)
+    _note_change(record, settled, now)
+    if settled.ending not in {Ending.DECLINED, Ending.NOT_DONE}:
+        return
+    told = f"the gateway refused {entry.operation_id}: {settled.detail or 'no reason given'}"
+    if entry.kind is OperationKind.CAPTURE:
+        record.raise_attention(AttentionReason.CAPTURE_REFUSED, now, told, entry)
+    else:
+        record.raise_attention(AttentionReason.RELEASE_REFUSED, now, told, entry)
+        record.release_again_at = release_again(now)
+
+
+def _note_change(record: Record, settled: Settled, now: datetime) -> None:
+    if settled.ending is Ending.CHANGED and settled.payment is not None:
+        note_external(record, settled.payment, now)
+
+
+def note_external(record: Record, payment: Payment, now: datetime) -> None:
+    """The gateway shows what we did not do: a person has to take note of it."""
+    record.external = payment
+    told = f"the gateway shows {payment.state}: {payment.authorized} held, {payment.captured} taken"
+    record.raise_attention(AttentionReason.EXTERNAL_CHANGE, now, told)
+
+
+def lapse(record: Record) -> None:
+    """The hold is gone by itself."""
+    record.ledger.expire()
+    record.life.move(Event.SETTLE if record.ledger.captured_minor else Event.EXPIRE)
+
+
+def adopt(record: Record, payment: Payment) -> None:
+    """Take the gateway's figures for ours: they are what happened to the money."""
+    ledger = record.ledger
+    record.external = None
+    record.end_attention(AttentionReason.EXTERNAL_CHANGE)
+    taken = payment.captured.amount_minor
+    ledger.captured_minor = taken
+    if payment.state is PaymentState.OPEN:
+        ledger.authorize(max(payment.authorized.amount_minor, taken))
+        return
+    ledger.authorize(max(ledger.authorized_minor, taken))
+    if payment.state is PaymentState.EXPIRED:
+        lapse(record)
+        return
+    ledger.release()
+    record.life.move(Event.SETTLE if taken else Event.FREE)

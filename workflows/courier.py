@@ -1,0 +1,200 @@
+"""Carries one operation to the gateway, and finds out what became of it however long that takes.
+
+The ladder. First the operation is sent, with retries for as long as somebody waits.
+Where that ends without an outcome, the operation is unknown, and from then on:
+
+* no answer, or one cut off: the same key and body again, while the key surely lives;
+* an answer that says "later", or one that nobody understands: the payment is looked up until
+  it is decided, for ever if need be;
+* looked up and proven not to have happened, or no key lives: looked up and, where it surely
+  did not happen, sent, again and again, each time a processing time after the last;
+* a run that a reset made looks up before every sending, whatever the key.
+
+Temporal does all retrying: a week's outage of the gateway is one activity in the history.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from enum import Enum
+from typing import cast
+
+from pydantic import ValidationError
+from temporalio import workflow
+from temporalio.common import Priority, RetryPolicy
+from temporalio.exceptions import ActivityError, ApplicationError
+
+from activities.declared import LOOK_UP, Failure
+from cardhold.hold import OperationKind, OperationState
+from domain.calls import Call, Settled
+from domain.capabilities import Capabilities
+from domain.record import Entry, Record
+from workflows import timing
+from workflows.telling import summary
+
+
+class Rung(Enum):
+    """What to do about an operation next."""
+
+    SEND = "send"
+    LOOK = "look"
+    LOOK_AND_SEND = "look and send"
+
+
+class Errand:
+    """One activity on behalf of one operation."""
+
+    def __init__(self, handle: workflow.ActivityHandle[Settled]) -> None:
+        self._handle = handle
+
+    def is_back(self) -> bool:
+        """Whether the activity has ended."""
+        return self._handle.done()
+
+    def call_off(self) -> None:
+        """Stop asking; what is on its way to the gateway may still arrive there."""
+        self._handle.cancel()
+
+    def settled(self) -> Settled | None:
+        """How the operation ended; None where the activity could not tell."""
+        return None if self._handle.exception() else self._handle.result()
+
+    def cause(self) -> ApplicationError | None:
+        """Why the activity could not tell, where a worker said so and not the server's clock."""
+        error = self._handle.exception()
+        cause = error.cause if isinstance(error, ActivityError) else None
+        return cause if isinstance(cause, ApplicationError) else None
+
+
+class Courier:
+    """Sends and looks up, for one reservation."""
+
+    def __init__(self, record: Record) -> None:
+        self._record = record
+        info = workflow.info()
+        # A run that a reset made has forgotten what the run before it sent, up to the reset.
+        # The random seed changes at that point of the history, and nowhere else.
+        self.is_second_run = info.original_execution_run_id != info.run_id
+        self._reset_at: datetime | None = None
+        workflow.register_random_seed_callback(self._was_reset)
+        self._errands = 0
+
+    def _was_reset(self, _: int) -> None:
+        self._reset_at = workflow.now()
+
+    def first_try(self, entry: Entry, answer_by: datetime) -> Errand:
+        """Send an operation, and keep at it for as long as somebody waits."""
+        left = answer_by - timing.ANSWER_SLACK - workflow.now()
+        return self._run(
+            entry,
+            entry.kind,
+            timing.WHILE_SOMEBODY_WAITS,
+            within=max(left, timing.FIRST_TRY_MIN),
+        )
+
+    def next_try(self, entry: Entry, rung: Rung) -> Errand:
+        """Go on with an operation that nobody waits for any more."""
+        match rung:
+            case Rung.SEND:
+                return self._run(entry, entry.kind, timing.PATIENTLY, within=self._key_lives(entry))
+            case Rung.LOOK:
+                return self._run(entry, LOOK_UP, timing.PATIENTLY)
+            case Rung.LOOK_AND_SEND:
+                retry = timing.after_processing(self._record.capabilities.processing_time)
+                return self._run(entry, entry.kind, retry, patient=True)
+
+    def inspect(self, entry: Entry) -> Errand:
+        """Look at a payment that nothing is under way on."""
+        return self._run(entry, LOOK_UP, timing.PATIENTLY)
+
+    def rung_after(self, entry: Entry, errand: Errand) -> Rung:
+        """What to do after an activity that could not tell the outcome."""
+        cause = errand.cause()
+        self._learn(cause)
+        if cause is not None and cause.type == Failure.UNDECIDED:
+            return Rung.LOOK
+        return Rung.SEND if self._key_lives(entry) is not None else Rung.LOOK_AND_SEND
+
+    def pause_after(self, errand: Errand) -> timedelta:
+        """How long the gateway has asked us to stay away, within bounds."""
+        cause = errand.cause()
+        return (cause.next_retry_delay if cause else None) or timedelta(0)
+
+    def _learn(self, cause: ApplicationError | None) -> None:
+        """An authorization without an answer still says what the account can do."""
+        if cause is None or not cause.details:
+            return
+        try:
+            self._record.capabilities = Capabilities.model_validate(cause.details[0])
+        except ValidationError:
+            return  # of a later version: what we assume meanwhile is the safer side
+
+    def _key_lives(self, entry: Entry) -> timedelta | None:
+        """How long the operation's key surely lives on; None where it does not."""
+        can = self._record.capabilities
+        if entry.kind not in can.idempotent or entry.sent_at is None:
+            return None
+        left = entry.sent_at + can.key_life / 2 - workflow.now()
+        return left if left > timing.CALL_START_TO_CLOSE else None
+
+    def _run(
+        self,
+        entry: Entry,
+        activity: str,
+        retry: RetryPolicy,
+        *,
+        within: timedelta | None = None,
+        patient: bool = False,
+    ) -> Errand:
+        self._errands += 1
+        handle = workflow.start_activity(
+            activity,
+            self._call(entry, patient=patient),
+            result_type=Settled,
+            activity_id=f"{entry.operation_id}.{self._errands}",
+            schedule_to_close_timeout=within,
+            start_to_close_timeout=timing.CALL_START_TO_CLOSE,
+            retry_policy=retry,
+            summary=summary(entry) if activity == entry.kind else f"look up {entry.operation_id}",
+            priority=_URGENT if entry.command_id.startswith("deadline") else _ORDINARY,
+        )
+        return Errand(cast("workflow.ActivityHandle[Settled]", handle))
+
+    def _call(self, entry: Entry, *, patient: bool) -> Call:
+        record, request = self._record, self._record.request
+        authorizes = entry.kind is OperationKind.AUTHORIZE
+        return Call(
+            account=request.gateway,
+            workflow_id=workflow.info().workflow_id,
+            kind=entry.kind,
+            command_id=entry.command_id,
+            amount=entry.amount,
+            held=record.ledger.money(record.ledger.authorized_minor),
+            captured=record.ledger.money(record.ledger.captured_minor),
+            final=entry.final,
+            payment_id=None if authorizes else record.payment_id,
+            reference=None if authorizes else record.gateway_reference,
+            send_by=entry.send_by,
+            look_first=patient or record.cautious or self.is_second_run,
+            patient=patient,
+            absent_after=self._absent_after(entry),
+            payment_method=entry.payment_method,
+            initiator=request.initiator,
+            return_url=request.return_url if authorizes else None,
+            browser=request.browser if authorizes else None,
+            operator=entry.operator,
+            description=request.description if authorizes else None,
+            metadata=request.metadata if authorizes else {},
+        )
+
+    def _absent_after(self, entry: Entry) -> datetime:
+        """From when on "not found" is proof: all that was ever sent has been booked by then."""
+        processing = self._record.capabilities.processing_time
+        if entry.state is OperationState.UNKNOWN or self.is_second_run:
+            since = self._reset_at if entry.state is not OperationState.UNKNOWN else None
+            return (since or workflow.now()) + processing
+        return workflow.now()
+
+
+_URGENT = Priority(priority_key=1)
+_ORDINARY = Priority(priority_key=3)

@@ -1,0 +1,131 @@
+"""Serves what never queues behind the gateway: a new plan, a person's word, an acknowledgement."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from temporalio import workflow
+
+from cardhold.hold import AttentionReason, OperationKind, OperationState
+from cardhold.messages import Acknowledge, Reschedule, Resolve, ResolvedOutcome
+from cardhold.names import ErrorType
+from domain.calls import Ending, Settled
+from domain.outcome import Payment, PaymentState
+from domain.planner import Problem, check_currency, reschedule
+from domain.record import RESTING, Entry, Record
+from domain.settlement import adopt
+from workflows.inbox import Ask, Inbox
+
+
+@dataclass(slots=True)
+class _Word:
+    """A person's word on an operation, until it has taken effect."""
+
+    ask: Ask
+    entry: Entry
+    settled: Settled
+
+
+class Desk:
+    """Works for `Keeper`, at its one waiting place: so there is still one writer."""
+
+    def __init__(self, record: Record, inbox: Inbox) -> None:
+        self._record = record
+        self._inbox = inbox
+        self._word: _Word | None = None
+
+    def has_work(self) -> bool:
+        """Whether something waits to be served."""
+        return bool(self._inbox.at_once)
+
+    def serve(self) -> bool:
+        """Serve all that waits; True where something may have changed."""
+        served = self.has_work()
+        while self._inbox.at_once:
+            ask = self._inbox.at_once.popleft()
+            try:
+                self._serve(ask)
+            except Problem as problem:
+                self.refuse(ask, problem)
+        return served
+
+    def word_on(self, entry: Entry) -> Settled | None:
+        """What a person has said of this operation, if somebody has."""
+        return self._word.settled if self._word and self._word.entry is entry else None
+
+    def served(self, entry: Entry) -> None:
+        """The operation is decided: so is what was said of it."""
+        if self._word is not None and self._word.entry is entry:
+            self._word.ask.answered = True
+            self._word = None
+
+    def refuse(self, ask: Ask, problem: Problem) -> None:
+        """Answer an instruction that is not carried out; a signal's refusal is kept in the hold."""
+        self._inbox.refuse(ask, problem)
+        if ask.is_signal:
+            self._record.refuse(ask.command.name, workflow.now(), problem.message)
+
+    def _serve(self, ask: Ask) -> None:
+        match ask.command:
+            case Reschedule() as command:
+                reschedule(self._record, command, workflow.now())
+                self._record.end_attention(AttentionReason.EXPIRING_SOON)
+                ask.answered = True
+            case Acknowledge():
+                self._acknowledge()
+                ask.answered = True
+            case Resolve() as command:
+                self._resolve(ask, command)
+            case _:
+                raise AssertionError(ask.command.name)  # the others queue
+
+    def _acknowledge(self) -> None:
+        record = self._record
+        if record.external is not None and record.has_attention(AttentionReason.EXTERNAL_CHANGE):
+            if record.life.state not in RESTING:
+                message = "an operation is under way: acknowledge when it is decided"
+                raise Problem(ErrorType.ILLEGAL_MOVE, message)
+            adopt(record, record.external)
+        elif record.has_attention(AttentionReason.EXPIRING_SOON):
+            record.end_attention(AttentionReason.EXPIRING_SOON)
+        else:
+            attention = record.attention
+            stands = f"'{attention.reason}' needs an act" if attention else "no attention stands"
+            raise Problem(ErrorType.ILLEGAL_MOVE, f"there is nothing to acknowledge: {stands}")
+
+    def _resolve(self, ask: Ask, command: Resolve) -> None:
+        entry = self._record.entry(command.operation_id)
+        check_currency(self._record, "amount", command.amount)
+        if entry is None:
+            message = f"operation_id must be one of this hold's; '{command.operation_id}' is not"
+            raise Problem(ErrorType.INVALID_REQUEST, message, field="operation_id")
+        if entry.state is not OperationState.UNKNOWN or self._word is not None:
+            message = f"{entry.operation_id} is {entry.state}: only an unknown one can be resolved"
+            raise Problem(ErrorType.ILLEGAL_MOVE, message, operation_id=entry.operation_id)
+        entry.amount = command.amount or entry.amount
+        # The gateway may yet say otherwise; from now on it is asked before anything is sent.
+        self._record.cautious = True
+        self._word = _Word(ask, entry, self._settled(entry, command))
+
+    def _settled(self, entry: Entry, command: Resolve) -> Settled:
+        detail = f"resolved as {command.outcome} by {command.operator}: {command.reason}"
+        if command.outcome is ResolvedOutcome.NOT_DONE:
+            return Settled(ending=Ending.ABSENT, detail=detail)
+        payment = self._payment(entry, command)
+        return Settled(
+            ending=Ending.DONE, detail=detail, payment=payment, reference=command.reference
+        )
+
+    def _payment(self, entry: Entry, command: Resolve) -> Payment:
+        """The payment as it stands by the person's word."""
+        ledger = self._record.ledger
+        held, taken = ledger.money(ledger.authorized_minor), ledger.money(ledger.captured_minor)
+        payment_id = self._record.payment_id or command.reference or ""
+        match entry.kind:
+            case OperationKind.AUTHORIZE | OperationKind.ADJUST:
+                held, state = entry.amount, PaymentState.OPEN
+            case OperationKind.CAPTURE:
+                taken, state = taken.plus(entry.amount.amount_minor), PaymentState.CAPTURED
+            case OperationKind.RELEASE:
+                state = PaymentState.RELEASED
+        return Payment(payment_id=payment_id, state=state, authorized=held, captured=taken)

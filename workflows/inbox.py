@@ -1,0 +1,122 @@
+"""The instructions that wait for their turn, and the answers that their callers wait for."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from cardhold.hold import OperationKind, OperationState
+from cardhold.messages import Adjust, Authorize, Capture, Command, Instruction, Release
+from cardhold.names import ErrorType
+from domain.planner import Problem
+from domain.record import Entry
+
+
+@dataclass(slots=True, eq=False)
+class Ask:
+    """One instruction, from its arrival to its answer.
+
+    Attributes:
+        entries: The operations that carry it out, once its turn has come.
+        problem: Why it is not carried out, where it isn't.
+        answered: Whoever waits may go: it is decided, refused, or unknown for now.
+        is_signal: Nobody waits; a refusal is kept in the hold.
+    """
+
+    command: Command
+    command_id: str
+    at: datetime
+    is_signal: bool = False
+    entries: tuple[Entry, ...] = ()
+    problem: Problem | None = None
+    answered: bool = False
+
+    def instruction(self) -> Instruction:
+        """The command, of those that wait for their turn."""
+        match self.command:
+            case Authorize() | Adjust() | Capture() | Release() as instruction:
+                return instruction
+            case _:
+                raise AssertionError(self.command.name)  # the desk serves the others
+
+    def outcome(self) -> Problem | None:
+        """What the caller is told instead of the hold, as things stand now."""
+        if self.problem is not None:
+            return self.problem
+        for entry in self.entries:
+            problem = _problem_of(entry)
+            if problem is not None:
+                return problem
+        return None
+
+
+def _problem_of(entry: Entry) -> Problem | None:
+    match entry.state:
+        case OperationState.DONE:
+            return None
+        case OperationState.DECLINED | OperationState.NOT_DONE:
+            if entry.kind is OperationKind.AUTHORIZE:
+                return None  # the hold says what the issuer said
+            message = f"{entry.operation_id} was declined: {entry.detail or 'no reason given'}"
+            return Problem(ErrorType.DECLINED, message, operation_id=entry.operation_id)
+        case OperationState.PLANNED | OperationState.SENT | OperationState.UNKNOWN:
+            return still_unknown(entry)
+
+
+def still_unknown(entry: Entry) -> Problem:
+    """Somebody asks about, or against, an operation that is not decided yet."""
+    message = (
+        f"the outcome of {entry.operation_id} is not known yet, and the work goes on:"
+        f" read the hold until the operation with command_id '{entry.command_id}' is decided"
+    )
+    return Problem(ErrorType.OUTCOME_UNKNOWN, message, operation_id=entry.operation_id)
+
+
+@dataclass(slots=True)
+class Inbox:
+    """One queue, in order of arrival; and every instruction by its ``command_id``."""
+
+    waiting: deque[Ask] = field(default_factory=deque[Ask])
+    at_once: deque[Ask] = field(default_factory=deque[Ask])
+    """What never queues behind the gateway: reschedule, resolve, acknowledge."""
+    _by_id: dict[str, Ask] = field(default_factory=dict[str, Ask])
+
+    def known(self, command: Command, command_id: str) -> Ask | None:
+        """The instruction that already goes by this id.
+
+        Raises:
+            Problem: Conflict: it is another instruction.
+        """
+        ask = self._by_id.get(command_id)
+        if ask is None:
+            return None
+        if _content(ask.command) != _content(command):
+            message = f"command_id '{command_id}' was given to another instruction"
+            raise Problem(ErrorType.CONFLICT, message, field="command_id")
+        return ask
+
+    def keep(self, ask: Ask) -> None:
+        """Remember an instruction by its id, so that a repeat finds it."""
+        self._by_id[ask.command_id] = ask
+
+    def refuse(self, ask: Ask, problem: Problem) -> None:
+        """Answer an instruction that is not carried out; its id is free again."""
+        ask.problem, ask.answered = problem, True
+        self._by_id.pop(ask.command_id, None)
+
+    def take_against_unknown(self, *commands: type[Command]) -> list[Ask]:
+        """Take out the waiting instructions that make no sense before an outcome is known."""
+        taken = [ask for ask in self.waiting if isinstance(ask.command, commands)]
+        self.waiting = deque(ask for ask in self.waiting if ask not in taken)
+        return taken
+
+    def answer(self, entry: Entry) -> None:
+        """Let whoever waits for this operation's instruction go."""
+        for ask in self._by_id.values():
+            if entry in ask.entries:
+                ask.answered = True
+
+
+def _content(command: Command) -> tuple[str, str]:
+    return command.name, command.fingerprint()

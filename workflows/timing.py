@@ -1,0 +1,44 @@
+"""Every time-out and retry policy of a reservation, each with its reason."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from temporalio.common import RetryPolicy
+
+# The adapter gives up after 20 s (an account's `call_time_out`), so that the worker and not the
+# server sees most time-outs; five more are for a token renewal and a slow start.
+CALL_START_TO_CLOSE = timedelta(seconds=25)
+
+# What is left of the time an update answers within, for the workflow tasks around the activity.
+ANSWER_SLACK = timedelta(seconds=5)
+# A second operation of one instruction gets at least one whole call.
+FIRST_TRY_MIN = timedelta(seconds=10)
+
+# While somebody waits: soon, but not so soon that a throttling gateway is pushed.
+WHILE_SOMEBODY_WAITS = RetryPolicy(
+    initial_interval=timedelta(milliseconds=500),
+    backoff_coefficient=2,
+    maximum_interval=timedelta(seconds=5),
+)
+
+# When nobody waits any more. Five minutes at most: a gateway that answers for one hour before
+# a deadline is asked twelve times in it, and a week's outage costs no history event.
+PATIENTLY = RetryPolicy(
+    initial_interval=timedelta(seconds=1),
+    backoff_coefficient=2,
+    maximum_interval=timedelta(minutes=5),
+)
+
+
+def after_processing(processing_time: timedelta) -> RetryPolicy:
+    """Each attempt a whole processing time after the one before: its look-up is then proof."""
+    return RetryPolicy(
+        initial_interval=processing_time,
+        backoff_coefficient=2,
+        maximum_interval=max(processing_time, timedelta(minutes=5)),
+    )
+
+
+# A worker that comes back later than this blocks no card of a guest who has gone on.
+AUTHORIZE_WITHIN = timedelta(minutes=15)
