@@ -111,8 +111,9 @@ class Payroc:
 
     async def look_up(self, named: Named) -> Payment | None:
         until = self._until()
-        if named.call.payment_id is not None:
-            return await self._by_id(named, named.call.payment_id, until)
+        payment_id = _known_id(named.call)
+        if payment_id is not None:
+            return await self._by_id(named, payment_id, until)
         return await self._by_reference(named, until)
 
     async def close(self) -> None:
@@ -161,9 +162,11 @@ class Payroc:
         answer = await self._send("GET", _path(payment_id), until)
         if answer.status == _NOT_FOUND and problem_type(answer) == "not-found":
             return None
+        # A caller may name a payment id that is malformed: there is no such payment either.
+        if _is_adopted(call) and problem_type(answer) == "bad-request":
+            return None
         if answer.status != _OK:
-            # A guest's side may name a payment id that is none: that is refused, not unknown.
-            raise refusal(answer, OperationKind.AUTHORIZE if _is_adopted(call) else None)
+            raise refusal(answer, None)
         found = read(PaymentAnswer, answer, gateway=NAME)
         if found.paymentId != payment_id:
             raise Undecided(f"{NAME}: the answer is of another payment")
@@ -282,8 +285,15 @@ def _custom_fields(call: Call) -> dict[str, object]:
 def _path(payment_id: str | None) -> str:
     # Dots alone would be read as a step up the path, whatever the quoting.
     if not payment_id or not payment_id.strip("."):
-        raise Refused(f"{NAME}: that names no payment")
+        raise Refused(f"{NAME}: that names no payment", ErrorType.INVALID_REQUEST)
     return f"/payments/{quote(payment_id, safe='')}"
+
+
+def _known_id(call: Call) -> str | None:
+    """The id that Payroc knows the payment by; a hold made elsewhere has come with it."""
+    if call.payment_id is None and call.payment_method is not None and _is_adopted(call):
+        return call.payment_method.token
+    return call.payment_id
 
 
 def _is_adopted(call: Call) -> bool:

@@ -49,7 +49,6 @@ _RANK = {
     PaymentState.OPEN: 0,
     PaymentState.CAPTURED: 0,
     PaymentState.PENDING: 1,
-    PaymentState.ACTION_REQUIRED: 1,
     PaymentState.RELEASED: 2,
     PaymentState.EXPIRED: 2,
     PaymentState.DECLINED: 3,
@@ -91,7 +90,7 @@ class _Result(WireModel):
 class PaymentAnswer(WireModel):
     """Payroc's payment object: what we rely on, all of it required by the OpenAPI."""
 
-    paymentId: Annotated[str, Field(min_length=1, max_length=64)]  # noqa: N815 - Payroc's own name
+    paymentId: Annotated[str, Field(pattern=r"^[\x21-\x7e]{1,64}$")]  # noqa: N815 - Payroc's own name
     processingTerminalId: str  # noqa: N815 - Payroc's own name
     order: _Order
     card: _Card

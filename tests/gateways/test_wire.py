@@ -1,0 +1,304 @@
+"""The wire on real loopback sockets, and against every error that httpx can raise.
+
+Servers break the connection in every way that we could think of; the error's class is the
+verdict. "Not sent" is checked against what the server saw.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+import tracemalloc
+import zlib
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from gateways.errors import GatewayError, NoAnswer, NotSent, OutcomeUnknown, Undecided
+from gateways.wire import BEFORE_FIRST_BYTE, BODY_BYTES_MAX, Answer, Wire, WireModel, read, request
+from tests.gateways.loopback import (
+    answering,
+    dripping,
+    http,
+    resetting,
+    served,
+    silent,
+    unused_port,
+)
+
+GOLDEN = json.dumps({"id": 'a "quoted" \\ id', "items": [{"amount": 1}], "note": "}"}).encode()
+
+
+class Golden(WireModel):
+    """What `GOLDEN` is read as."""
+
+    id: str
+    note: str
+
+
+def leaves(error: type[Exception]) -> Iterator[type[Exception]]:
+    below = error.__subclasses__()
+    if not below:
+        yield error
+    for each in below:
+        yield from leaves(each)
+
+
+async def send(url: str, *, left_s: float = 2.0, wire: Wire | None = None) -> Answer:
+    wire = wire or Wire("northbank", connections=1)
+    try:
+        until = asyncio.get_running_loop().time() + left_s
+        return await wire.send(request("POST", url, headers={}, content={"a": 1}), until=until)
+    finally:
+        await wire.close()
+
+
+async def fetch(raw: bytes) -> Golden:
+    async with served(answering(raw)) as url:
+        return read(Golden, await send(url), gateway="northbank")
+
+
+@pytest.mark.parametrize("leaf", sorted(set(leaves(httpx.TransportError)), key=str))
+async def test_every_transport_error_is_sorted_and_hides_its_text(leaf: type[Exception]) -> None:
+    def fail(_: httpx.Request) -> httpx.Response:
+        raise leaf("s3cret https://api.example/?key=1")
+
+    wire = Wire("northbank", transport=httpx.MockTransport(fail))
+    with pytest.raises(GatewayError) as caught:
+        await send("https://api.example/v1", wire=wire)
+
+    assert type(caught.value) is (NotSent if leaf in BEFORE_FIRST_BYTE else NoAnswer)
+    assert "s3cret" not in str(caught.value)
+    assert caught.value.__cause__ is None
+    assert caught.value.__context__ is None
+
+
+def test_only_errors_from_before_the_first_byte_count_as_not_sent() -> None:
+    assert {leaf.__name__ for leaf in leaves(httpx.TransportError)} == {
+        "ConnectError", "ConnectTimeout", "PoolTimeout", "UnsupportedProtocol",
+        "LocalProtocolError", "ReadTimeout", "WriteTimeout", "ReadError", "WriteError",
+        "CloseError", "ProxyError", "RemoteProtocolError",
+    }  # fmt: skip
+    assert {error.__name__ for error in BEFORE_FIRST_BYTE} == {
+        "ConnectError", "ConnectTimeout", "PoolTimeout", "UnsupportedProtocol",
+        "LocalProtocolError",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("unforeseen", [RuntimeError("s3cret"), OSError("s3cret"), ValueError("x")])
+async def test_an_error_that_nobody_foresaw_leaves_the_outcome_unknown(
+    unforeseen: Exception,
+) -> None:
+    def fail(_: httpx.Request) -> httpx.Response:
+        raise unforeseen
+
+    with pytest.raises(NoAnswer) as caught:
+        await send("https://api.example", wire=Wire("bank", transport=httpx.MockTransport(fail)))
+    assert "s3cret" not in str(caught.value)
+
+
+async def test_a_closed_port_is_not_sent() -> None:
+    with pytest.raises(NotSent):
+        await send(f"http://127.0.0.1:{unused_port()}/")
+
+
+async def test_a_server_without_tls_is_not_sent_to_in_clear() -> None:
+    seen: list[bytes] = []
+
+    async def watch(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        seen.append(await reader.read(3))
+        writer.close()
+
+    server = await asyncio.start_server(watch, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    with pytest.raises(NotSent):
+        await send(f"https://127.0.0.1:{port}/")
+    server.close()
+    assert [data[:1] for data in seen] == [b"\x16"]  # a TLS handshake record, and no request
+
+
+async def test_a_header_that_cannot_be_sent_is_not_sent_and_not_shown() -> None:
+    async with served(silent) as url:
+        wire = Wire("northbank", connections=1)
+        bad = request("POST", url, headers={"x-api-key": "s3cret\n"})
+        with pytest.raises(NotSent) as caught:
+            await wire.send(bad, until=asyncio.get_running_loop().time() + 2)
+        await wire.close()
+    assert "s3cret" not in str(caught.value)
+
+
+async def test_a_reset_connection_leaves_the_outcome_unknown() -> None:
+    async with served(resetting) as url:
+        with pytest.raises(NoAnswer):
+            await send(url)
+
+
+@pytest.mark.parametrize("behave", [dripping, silent])
+async def test_one_limit_counts_for_all_of_a_call(behave: object) -> None:
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    async with served(behave) as url:  # type: ignore[arg-type] - both are behaviours
+        with pytest.raises(NoAnswer):
+            await send(url, left_s=0.2)
+    assert loop.time() - began < 1
+
+
+@pytest.mark.parametrize("framed", [True, False], ids=["content-length", "until close"])
+async def test_an_answer_cut_at_any_byte_is_no_answer(*, framed: bool) -> None:
+    whole = http(GOLDEN, "content-type: application/json", framed=framed)
+    for cut in range(len(whole)):
+        with pytest.raises(NoAnswer):
+            await fetch(whole[:cut])
+    assert (await fetch(whole)).note == "}"
+
+
+async def test_a_chunked_answer_cut_at_any_byte_is_no_answer() -> None:
+    head = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
+    whole = head + b"%x\r\n%s\r\n0\r\n\r\n" % (len(GOLDEN), GOLDEN)
+    for cut in range(len(head), len(whole), 3):
+        with pytest.raises(NoAnswer):
+            await fetch(whole[:cut])
+    assert (await fetch(whole)).note == "}"
+
+
+@pytest.mark.parametrize("form", ["gzip", "deflate"])
+async def test_a_coding_that_nobody_asked_for_is_read_all_the_same(form: str) -> None:
+    packed = gzip.compress(GOLDEN) if form == "gzip" else zlib.compress(GOLDEN)
+    assert (await fetch(http(packed, f"content-encoding: {form}"))).note == "}"
+    with pytest.raises(NoAnswer):
+        await fetch(http(packed[:-20], f"content-encoding: {form}"))
+
+
+async def test_a_gzip_bomb_is_not_unpacked() -> None:
+    bomb = gzip.compress(b"[" + b" " * 100_000_000)
+    assert len(bomb) < BODY_BYTES_MAX
+    tracemalloc.start()
+    with pytest.raises(Undecided):
+        await fetch(http(bomb, "content-encoding: gzip"))
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 8_000_000
+
+
+async def test_more_than_we_read_decides_nothing_and_frees_the_connection() -> None:
+    calls = 0
+
+    async def flood(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal calls
+        calls += 1
+        writer.write(http(b" " * (BODY_BYTES_MAX + 1) if calls == 1 else GOLDEN))
+        await writer.drain()
+
+    async with served(flood) as url:
+        wire = Wire("northbank", connections=1)
+        until = asyncio.get_running_loop().time() + 5
+        with pytest.raises(Undecided):
+            await wire.send(request("GET", url, headers={}), until=until)
+        again = await wire.send(request("GET", url, headers={}), until=until)
+        await wire.close()
+    assert again.status == 200
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        http(b"<html>maintenance</html>", "content-type: text/html"),
+        http(b"<html>maintenance</html>", framed=False),
+        http(b""),
+        b"HTTP/1.1 204 No Content\r\ncontent-length: 0\r\n\r\n",
+        http(b"\xef\xbb\xbf" + GOLDEN),
+        http(GOLDEN.decode().encode("utf-16")),
+        http(b'{"id": "\xe9", "note": ""}', "content-type: application/json; charset=iso-8859-1"),
+        http(b'{"id": "a", "id": "b", "note": ""}'),
+        http(b'{"id": NaN, "note": ""}'),
+        http(b'{"id": 1, "note": ""}'),
+        http(b'{"id": "\\ud800", "note": ""}'),
+        http(b'{"id": "a", "note": "", "n": ' + b"9" * 5000 + b"}"),
+        http(b'{"id": "a", "note": "", "n": ' + b"[" * 50_000 + b"]" * 50_000 + b"}"),
+        http(b'{"id": "a", "note": ""} trailing'),
+        http(b'[{"id": "a", "note": ""}]'),
+        http(b"null"),
+    ],
+)
+async def test_a_whole_answer_that_is_something_else_decides_nothing(raw: bytes) -> None:
+    with pytest.raises(Undecided):
+        await fetch(raw)
+
+
+async def test_a_redirect_is_answered_and_not_followed() -> None:
+    answer = http(b"", "location: http://127.0.0.1:1/elsewhere", status="307 Temporary Redirect")
+    async with served(answering(answer)) as url:
+        assert (await send(url)).status == 307
+
+
+async def test_a_cancelled_call_gives_its_connection_back() -> None:
+    async with served(silent) as slow, served(answering(http(GOLDEN))) as quick:
+        wire = Wire("northbank", connections=1)
+        loop = asyncio.get_running_loop()
+        late = loop.time() + 5
+        call = asyncio.create_task(wire.send(request("POST", slow, headers={}), until=late))
+        await asyncio.sleep(0.05)
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+        assert (await wire.send(request("POST", quick, headers={}), until=late)).status == 200
+        await wire.close()
+
+
+async def test_without_a_free_connection_nothing_is_sent() -> None:
+    async with served(silent) as url:
+        wire = Wire("northbank", connections=1)
+        loop = asyncio.get_running_loop()
+        holds = asyncio.create_task(
+            wire.send(request("POST", url, headers={}), until=loop.time() + 0.4)
+        )
+        await asyncio.sleep(0)
+        with pytest.raises(NotSent):
+            await wire.send(request("POST", url, headers={}), until=loop.time() + 0.2)
+        with pytest.raises(NoAnswer):
+            await holds
+        await wire.close()
+
+
+async def test_a_call_whose_time_is_over_is_not_sent() -> None:
+    with pytest.raises(NotSent):
+        await send("https://api.example", left_s=-1)
+
+
+async def test_those_who_wait_for_a_connection_are_served_in_turn() -> None:
+    async def slow(_: httpx.Request) -> httpx.Response:
+        await asyncio.sleep(0.001)
+        return httpx.Response(200, content=GOLDEN)
+
+    wire = Wire("northbank", connections=2, transport=httpx.MockTransport(slow))
+    until = asyncio.get_running_loop().time() + 5
+    served_in: list[int] = []
+
+    async def one(number: int) -> None:
+        await wire.send(request("GET", "https://api.example", headers={}), until=until)
+        served_in.append(number)
+
+    await asyncio.gather(*(one(number) for number in range(20)))
+    assert served_in == list(range(20))
+
+
+def test_the_same_content_is_the_same_bytes_in_any_order() -> None:
+    one = request(
+        "POST", "https://api.example", headers={}, content={"a": 1, "b": {"c": "é", "d": 2}}
+    )
+    two = request(
+        "POST", "https://api.example", headers={}, content={"b": {"d": 2, "c": "é"}, "a": 1}
+    )
+    assert one.content == two.content == b'{"a":1,"b":{"c":"\\u00e9","d":2}}'
+
+
+def test_no_answer_and_undecided_are_both_unknown_outcomes() -> None:
+    assert issubclass(NoAnswer, OutcomeUnknown)
+    assert issubclass(Undecided, OutcomeUnknown)
+    assert not issubclass(NotSent, OutcomeUnknown)
+
+
+def test_an_answer_never_shows_its_body() -> None:
+    assert "s3cret" not in repr(Answer(status=200, body=b"s3cret"))
