@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import shutil
 import sqlite3
 import sys
+import sysconfig
+import textwrap
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +28,8 @@ from worker.main import run as run_worker
 from worker.main import run_loop, runtime_for, stopped_by_signals
 
 DATA = Path(".cardhold")
+# Any well-formed token opens the simulators; Payroc's stored ones begin like this.
+_TOKEN = "2967530000000000001"  # noqa: S105 - stands for no card
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,12 +122,11 @@ def _guide(
     stack: Stack, temporal: EmbeddedTemporal, simulator: Simulator, accounts: list[str]
 ) -> str:
     kept = "in memory, gone when this ends" if stack.data is None else f"in {stack.data}/, kept"
+    tuned = "\n".join(_wrapped(line) for line in temporal.tuned)
     # Other ports than Temporal's defaults have to be told to every tool.
-    address = (
-        ""
-        if stack.temporal_port == Stack.temporal_port
-        else f"TEMPORAL_ADDRESS={temporal.address} "
-    )
+    usual = temporal.address == settings.TEMPORAL_ADDRESS
+    elsewhere = "" if usual else f"  export TEMPORAL_ADDRESS={temporal.address}\n"
+    ours, theirs = _as_typed("cardhold"), _as_typed("temporal")
     return f"""
 Temporal       {temporal.address}, its UI at {temporal.ui_url}
 Simulators     {simulator.url} (the books: {simulator.url}/admin/books)
@@ -129,13 +134,25 @@ Accounts       {", ".join(accounts)}
 Data           {kept}
 
 The embedded server is tuned for one machine:
-{embedded.summary(temporal.tuned)}
+{tuned}
 
-Capture by hand, in another terminal or in the UI:
-  {address}cardhold list
-  {address}cardhold capture RES-1001 --amount "80.00 USD"
-  {address}temporal workflow signal --workflow-id reservation-RES-1001 --name capture
-  UI: open the workflow, "More Actions", "Send a Signal" named capture; no input takes all
+Place a hold and capture from it, in another terminal:
+{elsewhere}  {ours} start RES-1001 "100.00 USD" --gateway {accounts[0]} --token {_TOKEN}
+  {ours} capture RES-1001 "80.00 USD"
+  {theirs} workflow signal --workflow-id reservation-RES-1001 --name capture
+In the UI: open the workflow, "More Actions", "Send a Signal", named capture; no input takes all.
 
 Ctrl-C stops everything.
 """
+
+
+def _wrapped(line: str) -> str:
+    return textwrap.fill(line, 96, initial_indent="  - ", subsequent_indent="    ")
+
+
+def _as_typed(command: str) -> str:
+    """The command as it works in a terminal like ours: without a path where it needs none."""
+    beside = Path(sysconfig.get_path("scripts")) / command
+    if shutil.which(command) or not beside.exists():
+        return command
+    return os.path.relpath(beside) if beside.is_relative_to(Path.cwd()) else str(beside)

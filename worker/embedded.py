@@ -16,7 +16,6 @@ import sys
 import sysconfig
 import tempfile
 from asyncio.subprocess import PIPE, Process
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -265,8 +264,3 @@ def port_refused(port: int, error: OSError) -> str:
     if error.errno == errno.EADDRINUSE:
         return f"Port {port} on {HOST} is taken: stop what listens there, or choose another port."
     return f"Port {port} on {HOST} cannot be had ({error.strerror})."
-
-
-def summary(lines: Sequence[str]) -> str:
-    """The tuning as one indented paragraph a line each."""
-    return "\n".join(f"  - {line}" for line in lines)
