@@ -8,9 +8,10 @@ nothing that is there already is taken away or shortened.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import shlex
 import time
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from datetime import timedelta
 
 from google.protobuf.duration_pb2 import Duration
@@ -117,11 +118,13 @@ async def _namespace(client: Client) -> str:
 
 
 async def _create(client: Client) -> None:
-    await client.workflow_service.register_namespace(
-        RegisterNamespaceRequest(
-            namespace=client.namespace, workflow_execution_retention_period=_protobuf(RETENTION)
+    with _unless_somebody_was_faster():
+        await client.workflow_service.register_namespace(
+            RegisterNamespaceRequest(
+                namespace=client.namespace,
+                workflow_execution_retention_period=_protobuf(RETENTION),
+            )
         )
-    )
     deadline = time.monotonic() + _KNOWN_WITHIN_S
     while await _describe(client) is None:
         await _pause(client, deadline)
@@ -134,9 +137,10 @@ async def _search_attributes(client: Client) -> str:
     kinds: dict[str, IndexedValueType.ValueType] = {
         name: _TYPES[SEARCH_ATTRIBUTE_TYPES[name]] for name in missing
     }
-    await client.operator_service.add_search_attributes(
-        AddSearchAttributesRequest(namespace=client.namespace, search_attributes=kinds)
-    )
+    with _unless_somebody_was_faster():
+        await client.operator_service.add_search_attributes(
+            AddSearchAttributesRequest(namespace=client.namespace, search_attributes=kinds)
+        )
     deadline = time.monotonic() + _KNOWN_WITHIN_S
     while await _missing(client):
         await _pause(client, deadline)
@@ -184,6 +188,16 @@ async def _describe(client: Client) -> DescribeNamespaceResponse | None:
         if error.status is RPCStatusCode.NOT_FOUND:
             return None
         raise
+
+
+@contextlib.contextmanager
+def _unless_somebody_was_faster() -> Generator[None]:
+    """What two set-ups at one time both found missing, the slower one finds there."""
+    try:
+        yield
+    except RPCError as error:
+        if error.status is not RPCStatusCode.ALREADY_EXISTS:
+            raise
 
 
 async def _pause(client: Client, deadline: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import subprocess
 from datetime import timedelta
@@ -55,6 +56,11 @@ async def test_a_new_namespace_gets_everything_and_the_second_time_nothing(
     assert await retention(client) == timedelta(days=30)
     assert set(SEARCH_ATTRIBUTE_TYPES) <= await registered(client)
     assert await setup.check(client)
+
+
+async def test_set_ups_at_one_time_do_not_disturb_each_other(temporal: EmbeddedTemporal) -> None:
+    await asyncio.gather(*(setup.run(at(temporal, "at-once")) for _ in range(4)))
+    assert await setup.check(await connect(at(temporal, "at-once")))
 
 
 async def test_a_short_retention_is_made_longer(temporal: EmbeddedTemporal) -> None:
