@@ -61,6 +61,10 @@ class Money(BaseModel):
         """This much more (or less) of the same currency; never below zero."""
         return Money(amount_minor=self.amount_minor + amount_minor, currency=self.currency)
 
+    def plain(self) -> Money:
+        """The amount alone, without the bounds that it came in by: so that equal amounts are."""
+        return Money(amount_minor=self.amount_minor, currency=self.currency)
+
     def __str__(self) -> str:
         """``150.00 USD``: the text that an amount may come in as, exactly."""
         return as_text(self.amount_minor, self.currency)

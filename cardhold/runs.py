@@ -132,10 +132,7 @@ class Runs:
                 )
                 return Hold.model_validate(await update.result()) if wait else None
         except (CardholdError, RunClosed, NoAnswer):
-            # The operation keeps the error in a future of its own, which complains when it is
-            # dropped unread. Half a second is for an error that came before the future was set.
-            with suppress(Exception):
-                await asyncio.wait_for(operation.workflow_handle(), timeout=0.5)
+            await _drop(operation)
             raise
 
     async def update(self, name: str, message: Message, *, to: str) -> Hold:
@@ -316,6 +313,15 @@ def _operation(request: HoldRequest) -> temporal.WithStartWorkflowOperation[Any,
         # Shown to whoever may list workflows: no token, and nothing that the caller wrote freely.
         static_summary=f"{request.reservation_id} · {request.amount} at {request.gateway}",
     )
+
+
+async def _drop(operation: temporal.WithStartWorkflowOperation[Any, Any]) -> None:
+    """Read the error that a failed start keeps in a future, which complains if dropped unread."""
+    kept = asyncio.ensure_future(operation.workflow_handle())
+    # It is there already, unless what failed came before Temporal was asked at all.
+    await asyncio.wait({kept}, timeout=0.1)
+    if not kept.cancel() and not kept.cancelled():
+        kept.exception()
 
 
 def _search_attributes(request: HoldRequest) -> TypedSearchAttributes:
