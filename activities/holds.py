@@ -259,7 +259,7 @@ class _Attempt:
         try:
             return await attempt(self._gateway)
         except _StillPending:
-            raise self._failed(_PENDING, Failure.STILL_PENDING, category=_BENIGN) from None
+            raise self._failed(_PENDING, Failure.STILL_PENDING) from None
         except Refused as error:
             return self._not_done(str(error), error.error)
         except Unauthorized as error:
@@ -297,12 +297,15 @@ class _Attempt:
         kind: Failure,
         *,
         retry_after: timedelta | None = None,
-        category: ApplicationErrorCategory = ApplicationErrorCategory.UNSPECIFIED,
     ) -> ApplicationError:
         """The failure; an authorization's carries what the account can do, as its answer would.
 
-        Undecided means "look it up", so only what looks first is repeated after it.
+        Undecided means "look it up", so only what looks first is repeated after it. Told in one
+        line of ours: Temporal's own would be a traceback for every lost answer.
         """
+        level = logging.INFO if kind is Failure.STILL_PENDING else logging.WARNING
+        attempt = f"{self._info.activity_type} {self._info.activity_id}"
+        _log.log(level, "%s of %s: %s, %s", attempt, self._call.workflow_id, kind, message)
         gateway = self._gateway if self._call.kind is OperationKind.AUTHORIZE else None
         return ApplicationError(
             message,
@@ -310,12 +313,11 @@ class _Attempt:
             type=kind,
             non_retryable=kind is Failure.UNDECIDED and not self._may_repeat,
             next_retry_delay=retry_after,
-            category=category,
+            category=ApplicationErrorCategory.BENIGN,
         )
 
 
 _PENDING = "the gateway has not decided yet"
-_BENIGN = ApplicationErrorCategory.BENIGN
 
 
 class _StillPending(Exception):

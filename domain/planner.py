@@ -100,7 +100,7 @@ def judge(record: Record, command: Instruction) -> None:
 
 
 def operations(record: Record, asked: Asked) -> tuple[Entry, ...]:
-    """The operations that carry an instruction out, in order.
+    """The operations that carry an instruction out, in order; none where nothing is held.
 
     Raises:
         Problem: Closed, IllegalMove, NotSupported or InvalidRequest; nothing was sent.
@@ -114,6 +114,8 @@ def operations(record: Record, asked: Asked) -> tuple[Entry, ...]:
             return (_entry(OperationKind.ADJUST, total, asked),)
         case Capture():
             return _capture(record, asked.command, asked)
+        case Release() if record.life.state is HoldState.DECLINED:
+            return ()  # nothing is held: there is nothing to send
         case Release():
             rest = record.ledger.money(record.ledger.remaining_minor)
             return (_entry(OperationKind.RELEASE, rest, asked),)
@@ -125,7 +127,7 @@ def _entry(kind: OperationKind, amount: Money, asked: Asked, *, final: bool = Tr
         number=0,  # `Record.add` gives the next
         kind=kind,
         command_id=asked.command_id,
-        amount=amount,
+        amount=amount.plain(),
         final=final,
         requested_at=asked.at,
         operator=command.operator,

@@ -15,6 +15,7 @@ Temporal does all retrying: a week's outage of the gateway is one activity in th
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 from typing import cast
@@ -25,7 +26,7 @@ from temporalio.common import Priority, RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError
 
 from activities.declared import LOOK_UP, Failure
-from cardhold.hold import OperationKind, OperationState
+from cardhold.hold import OperationKind
 from domain.calls import Call, Settled
 from domain.capabilities import Capabilities
 from domain.record import Entry, Record
@@ -39,6 +40,16 @@ class Rung(Enum):
     SEND = "send"
     LOOK = "look"
     LOOK_AND_SEND = "look and send"
+
+
+@dataclass(frozen=True, slots=True)
+class _Manner:
+    """How an activity is tried: see `domain.calls.Call` for the last two."""
+
+    retry: RetryPolicy
+    within: timedelta | None = None
+    patient: bool = False
+    absent_after: datetime | None = None
 
 
 class Errand:
@@ -85,27 +96,34 @@ class Courier:
     def first_try(self, entry: Entry, answer_by: datetime) -> Errand:
         """Send an operation, and keep at it for as long as somebody waits."""
         left = answer_by - timing.ANSWER_SLACK - workflow.now()
-        return self._run(
-            entry,
-            entry.kind,
-            timing.WHILE_SOMEBODY_WAITS,
-            within=max(left, timing.FIRST_TRY_MIN),
-        )
+        within = max(left, timing.FIRST_TRY_MIN)
+        return self._run(entry, entry.kind, _Manner(timing.WHILE_SOMEBODY_WAITS, within))
 
-    def next_try(self, entry: Entry, rung: Rung) -> Errand:
-        """Go on with an operation that nobody waits for any more."""
+    def next_try(self, entry: Entry, rung: Rung, lost_at: datetime) -> Errand:
+        """Go on with an operation of an unknown outcome.
+
+        Args:
+            entry: The operation.
+            rung: What to do about it.
+            lost_at: When it was on its way for the last time.
+        """
+        processing = self._record.capabilities.processing_time
+        absent_after = lost_at + processing
         match rung:
             case Rung.SEND:
-                return self._run(entry, entry.kind, timing.PATIENTLY, within=self._key_lives(entry))
+                manner = _Manner(timing.PATIENTLY, within=self._key_lives(entry))
+                return self._run(entry, entry.kind, manner)
             case Rung.LOOK:
-                return self._run(entry, LOOK_UP, timing.PATIENTLY)
+                manner = _Manner(timing.PATIENTLY, absent_after=absent_after)
+                return self._run(entry, LOOK_UP, manner)
             case Rung.LOOK_AND_SEND:
-                retry = timing.after_processing(self._record.capabilities.processing_time)
-                return self._run(entry, entry.kind, retry, patient=True)
+                retry = timing.after_processing(processing)
+                manner = _Manner(retry, patient=True, absent_after=absent_after)
+                return self._run(entry, entry.kind, manner)
 
     def inspect(self, entry: Entry) -> Errand:
         """Look at a payment that nothing is under way on."""
-        return self._run(entry, LOOK_UP, timing.PATIENTLY)
+        return self._run(entry, LOOK_UP, _Manner(timing.PATIENTLY))
 
     def rung_after(self, entry: Entry, errand: Errand) -> Rung:
         """What to do after an activity that could not tell the outcome."""
@@ -137,30 +155,22 @@ class Courier:
         left = entry.sent_at + can.key_life / 2 - workflow.now()
         return left if left > timing.CALL_START_TO_CLOSE else None
 
-    def _run(
-        self,
-        entry: Entry,
-        activity: str,
-        retry: RetryPolicy,
-        *,
-        within: timedelta | None = None,
-        patient: bool = False,
-    ) -> Errand:
+    def _run(self, entry: Entry, activity: str, manner: _Manner) -> Errand:
         self._errands += 1
         handle = workflow.start_activity(
             activity,
-            self._call(entry, patient=patient),
+            self._call(entry, manner),
             result_type=Settled,
             activity_id=f"{entry.operation_id}.{self._errands}",
-            schedule_to_close_timeout=within,
+            schedule_to_close_timeout=manner.within,
             start_to_close_timeout=timing.CALL_START_TO_CLOSE,
-            retry_policy=retry,
+            retry_policy=manner.retry,
             summary=summary(entry) if activity == entry.kind else f"look up {entry.operation_id}",
             priority=_URGENT if entry.command_id.startswith("deadline") else _ORDINARY,
         )
         return Errand(cast("workflow.ActivityHandle[Settled]", handle))
 
-    def _call(self, entry: Entry, *, patient: bool) -> Call:
+    def _call(self, entry: Entry, manner: _Manner) -> Call:
         record, request = self._record, self._record.request
         authorizes = entry.kind is OperationKind.AUTHORIZE
         return Call(
@@ -175,9 +185,9 @@ class Courier:
             payment_id=None if authorizes else record.payment_id,
             reference=None if authorizes else record.gateway_reference,
             send_by=entry.send_by,
-            look_first=patient or record.cautious or self.is_second_run,
-            patient=patient,
-            absent_after=self._absent_after(entry),
+            look_first=manner.patient or record.cautious or self.is_second_run,
+            patient=manner.patient,
+            absent_after=manner.absent_after or self._absent_after(),
             payment_method=entry.payment_method,
             initiator=request.initiator,
             return_url=request.return_url if authorizes else None,
@@ -187,13 +197,12 @@ class Courier:
             metadata=request.metadata if authorizes else {},
         )
 
-    def _absent_after(self, entry: Entry) -> datetime:
-        """From when on "not found" is proof: all that was ever sent has been booked by then."""
+    def _absent_after(self) -> datetime:
+        """From when on "not found" is proof, where this run has sent nothing so far."""
+        if not self.is_second_run:
+            return workflow.now()
         processing = self._record.capabilities.processing_time
-        if entry.state is OperationState.UNKNOWN or self.is_second_run:
-            since = self._reset_at if entry.state is not OperationState.UNKNOWN else None
-            return (since or workflow.now()) + processing
-        return workflow.now()
+        return (self._reset_at or workflow.now()) + processing
 
 
 _URGENT = Priority(priority_key=1)

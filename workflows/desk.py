@@ -102,7 +102,7 @@ class Desk:
         if entry.state is not OperationState.UNKNOWN or self._word is not None:
             message = f"{entry.operation_id} is {entry.state}: only an unknown one can be resolved"
             raise Problem(ErrorType.ILLEGAL_MOVE, message, operation_id=entry.operation_id)
-        entry.amount = command.amount or entry.amount
+        entry.amount = (command.amount or entry.amount).plain()
         # The gateway may yet say otherwise; from now on it is asked before anything is sent.
         self._record.cautious = True
         self._word = _Word(ask, entry, self._settled(entry, command))

@@ -20,7 +20,7 @@ class Ask:
     Attributes:
         entries: The operations that carry it out, once its turn has come.
         problem: Why it is not carried out, where it isn't.
-        answered: Whoever waits may go: it is decided, refused, or unknown for now.
+        answered: Whoever waits may go: it is decided or refused.
         is_signal: Nobody waits; a refusal is kept in the hold.
     """
 
@@ -39,6 +39,10 @@ class Ask:
                 return instruction
             case _:
                 raise AssertionError(self.command.name)  # the desk serves the others
+
+    def is_unknown(self) -> bool:
+        """Whether an operation of it was sent, and nobody knows what became of it."""
+        return any(entry.state is OperationState.UNKNOWN for entry in self.entries)
 
     def outcome(self) -> Problem | None:
         """What the caller is told instead of the hold, as things stand now."""
@@ -110,12 +114,6 @@ class Inbox:
         taken = [ask for ask in self.waiting if isinstance(ask.command, commands)]
         self.waiting = deque(ask for ask in self.waiting if ask not in taken)
         return taken
-
-    def answer(self, entry: Entry) -> None:
-        """Let whoever waits for this operation's instruction go."""
-        for ask in self._by_id.values():
-            if entry in ask.entries:
-                ask.answered = True
 
 
 def _content(command: Command) -> tuple[str, str]:

@@ -63,6 +63,13 @@ class Keeper:
             await self._turn()
         self._close()
 
+    def has_its_turn(self, ask: Ask) -> bool:
+        """Whether an instruction that has just arrived is followed at once, in one operation."""
+        alone = all(waiting is ask for waiting in self.inbox.waiting)
+        amount = ask.command.amount if isinstance(ask.command, Capture) else None
+        raises = amount and amount.amount_minor > self.record.ledger.remaining_minor
+        return self.is_idle and alone and not raises
+
     async def until_answered(self) -> None:
         """Wait until every caller has its answer; the run ends after that."""
         await self._until(workflow.all_handlers_finished)
@@ -76,7 +83,7 @@ class Keeper:
                 number=0,
                 kind=OperationKind.AUTHORIZE,
                 command_id=START,
-                amount=request.amount,
+                amount=request.amount.plain(),
                 final=True,
                 requested_at=self.record.created_at,
                 operator=request.operator,
@@ -258,9 +265,8 @@ class Keeper:
         return settled
 
     def _lost(self, entry: Entry) -> None:
-        """Nobody knows the outcome: say so to whoever waits for it, or for their turn."""
+        """Nobody knows the outcome: say so to those who wait for their turn in vain."""
         entry.state = OperationState.UNKNOWN
-        self.inbox.answer(entry)
         for ask in self.inbox.take_against_unknown(Adjust, Capture):
             self._desk.refuse(ask, still_unknown(entry))
         self._tell()
@@ -280,16 +286,16 @@ class Keeper:
         rung = self._courier.rung_after(entry, lost) if lost else Rung.LOOK
         if lost is not None and (pause := self._courier.pause_after(lost)):
             await self._until(lambda: self._is_off(entry), workflow.now() + pause)
+        lost_at = workflow.now()
         while not self._is_off(entry):
-            errand = self._courier.next_try(entry, rung)
+            errand = self._courier.next_try(entry, rung, lost_at)
             settled = await self._come_back(entry, errand)
-            if settled is None:
-                if errand.is_back():
-                    rung = self._courier.rung_after(entry, errand)
-                continue
-            if rung is not Rung.LOOK or settled.ending is not Ending.ABSENT:
+            if settled is not None and not (rung is Rung.LOOK and settled.ending is Ending.ABSENT):
                 return settled
-            rung = Rung.LOOK_AND_SEND
+            if settled is not None:
+                rung = Rung.LOOK_AND_SEND
+            elif errand.is_back():
+                rung, lost_at = self._courier.rung_after(entry, errand), workflow.now()
         return self._desk.word_on(entry)
 
     async def _come_back(self, entry: Entry, errand: Errand) -> Settled | None:
@@ -323,11 +329,12 @@ class Keeper:
 
     def _tell_at(self, entry: Entry) -> datetime | None:
         """When a person is told of an unknown outcome; before a deadline in any case."""
-        if self.record.has_attention(AttentionReason.OUTCOME_UNKNOWN) or entry.sent_at is None:
+        sent_at, terms = entry.sent_at, self.record.terms
+        if self.record.has_attention(AttentionReason.OUTCOME_UNKNOWN) or sent_at is None:
             return None
-        at = entry.sent_at + self.record.capabilities.look_up_for
-        terms = self.record.terms
-        return min(at, max(entry.sent_at, terms.deadline)) if terms else at
+        hours = [terms.deadline, terms.give_up_capture_at] if terms else []
+        at = sent_at + self.record.capabilities.look_up_for
+        return min((hour for hour in [at, *hours] if hour > sent_at), default=at)
 
     def _soonest(self, entry: Entry, tell_at: datetime | None) -> datetime | None:
         instants = [tell_at] if tell_at else []

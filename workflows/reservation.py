@@ -8,12 +8,13 @@ handler takes its payloads raw, since what Temporal cannot decode it drops or st
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import datetime
 
 from temporalio import workflow
 from temporalio.common import RawValue
 
-from cardhold.hold import Hold, HoldState, OperationState, Plan
+from cardhold.hold import Hold, HoldState, Plan
 from cardhold.messages import (
     Acknowledge,
     Adjust,
@@ -287,7 +288,8 @@ class Reservation:
         keeper = self._running()
         try:
             ask = self._ask(keeper, model, payloads, is_signal=False)
-            await _until_answered(keeper, ask)
+            if not ask.is_unknown():
+                await _until_answered(keeper, ask)
             problem = ask.outcome()
         except Problem as error:
             problem = error
@@ -333,35 +335,29 @@ def _unknown_name(name: str) -> Problem:
 async def _until_answered(keeper: Keeper, ask: Ask) -> None:
     """Wait for an answer, at most for as long as an update answers within.
 
-    An instruction whose turn has come is answered by its own operation in time; a timer, which
-    costs two events, is only for what may wait behind others or takes two operations.
+    An instruction whose turn has come is decided in time, or known to be unknown; a timer,
+    which costs two events, is only for what may take longer.
 
     Raises:
-        Problem: OutcomeUnknown: it is still to be carried out.
+        Problem: OutcomeUnknown: it is still under way, or still to be carried out.
     """
     record = keeper.record
-    raises = (
-        isinstance(ask.command, Capture)
-        and ask.command.amount is not None
-        and (ask.command.amount.amount_minor > record.ledger.remaining_minor)
-    )
-    if keeper.is_idle and len(keeper.inbox.waiting) <= 1 and not raises:
-        await workflow.wait_condition(lambda: ask.answered)
+    answer_by = workflow.now() + record.capabilities.answer_within
+    if keeper.has_its_turn(ask):
+        await workflow.wait_condition(lambda: ask.answered or record.unknown() is not None)
+    with contextlib.suppress(TimeoutError):
+        await _until(lambda: ask.answered, answer_by)
+    if ask.answered:
         return
-    try:
-        await workflow.wait_condition(
-            lambda: ask.answered, timeout=record.capabilities.answer_within
-        )
-    except TimeoutError:
-        under_way = next((e for e in ask.entries if not e.is_decided), None)
-        if under_way is not None:
-            raise still_unknown(under_way) from None
-        message = f"'{ask.command_id}' still waits for its turn, and will be carried out"
-        raise Problem(ErrorType.OUTCOME_UNKNOWN, message) from None
+    under_way = next((entry for entry in ask.entries if not entry.is_decided), None)
+    if under_way is not None:
+        raise still_unknown(under_way)
+    message = f"'{ask.command_id}' still waits for its turn, and will be carried out"
+    raise Problem(ErrorType.OUTCOME_UNKNOWN, message)
 
 
 async def _until_decided(keeper: Keeper) -> None:
-    """Wait until the authorization is decided, or known to be unknown.
+    """Wait until the authorization is decided, or the time for an answer is over.
 
     Raises:
         ApplicationError: OutcomeUnknown.
@@ -371,11 +367,19 @@ async def _until_decided(keeper: Keeper) -> None:
     def decided() -> bool:
         return record.life.state is not HoldState.AUTHORIZING or keeper.start_problem is not None
 
-    if record.unknown() is None:
-        await workflow.wait_condition(lambda: decided() or record.unknown() is not None)
-    else:
-        with contextlib.suppress(TimeoutError):
-            await workflow.wait_condition(decided, timeout=record.capabilities.answer_within)
+    answer_by = workflow.now() + record.capabilities.answer_within
+    await workflow.wait_condition(lambda: decided() or record.unknown() is not None)
+    with contextlib.suppress(TimeoutError):
+        await _until(decided, answer_by)
     if not decided():
-        entry = next((e for e in record.entries if e.state is OperationState.UNKNOWN), None)
-        raise failure(still_unknown(entry or record.entries[-1]), record.hold())
+        raise failure(still_unknown(record.unknown() or record.entries[-1]), record.hold())
+
+
+async def _until(ready: Callable[[], bool], at: datetime) -> None:
+    """Wait with a timer, but set none where there is nothing to wait for.
+
+    Raises:
+        TimeoutError: ``at`` has come first.
+    """
+    if not ready():
+        await workflow.wait_condition(ready, timeout=at - workflow.now())
