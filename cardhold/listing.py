@@ -1,14 +1,16 @@
 """What reservations are listed by, as one visibility query, and what a list shows of each.
 
-Rows come from search attributes alone: Temporal writes them late and never in the middle of
-a step, so a list is where one looks first and the hold (`Client.hold`) is the truth.
+Rows come from search attributes alone. They are written when the authorization is decided,
+when attention starts or ends and at the end, and not at each adjust: a list is where one
+looks first, and the hold (`Client.hold`) is the truth.
 """
 
 from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
 
 from cardhold.fields import AccountName, Instant, Label, instant_text
 from cardhold.hold import AttentionReason, Given, HoldState
@@ -16,9 +18,19 @@ from cardhold.messages import Message
 from cardhold.money import Money
 from cardhold.names import WORKFLOW_TYPE, SearchAttribute
 
-# Temporal's list filters read an escaped backslash or double quote as two characters (server
-# 1.32), so a value with one is never found: it is refused here and not answered with "none".
-Searched = Annotated[Label, StringConstraints(pattern=r"""^[^"\\]*$""")]
+
+def _searchable(text: str) -> str:
+    # Temporal's list filters read an escaped backslash or double quote as two characters (server
+    # 1.32), so a value with one is never found: it is refused and not answered with "none".
+    if "\\" in text or '"' in text:
+        raise PydanticCustomError(
+            "searchable",
+            "must be free of backslashes and double quotes, which Temporal cannot find",
+        )
+    return text
+
+
+Searched = Annotated[Label, AfterValidator(_searchable)]
 
 
 class Filter(Message):

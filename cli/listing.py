@@ -41,7 +41,8 @@ def list_reservations(
 ) -> None:
     """List reservations, those due soonest first, with totals for each currency.
 
-    It shows the latest started ones up to the limit; search attributes may be seconds behind.
+    It shows the latest started ones up to the limit. What is held is as it was authorized, or as
+    attention or the end found it; what was adjusted since is in `cardhold show`.
     """
     which = checked(Filter, {**narrow, "attention": True if attention == "any" else attention})
     page = ask(lambda client: client.list(which, limit=limit), doing="listing")
@@ -62,30 +63,45 @@ def _latest_runs(rows: Iterable[Row]) -> list[Row]:
     return list(latest.values())
 
 
-def _due(row: Row) -> tuple[bool, float]:
-    return row.deadline is None, row.deadline.timestamp() if row.deadline else 0.0
+def _due(row: Row) -> tuple[bool, bool, float]:
+    """Those still kept first, and of those the one with the next deadline."""
+    at = row.deadline.timestamp() if row.deadline else 0.0
+    return row.closed_at is not None, row.deadline is None, at
 
 
 def _print(rows: list[Row], *, utc: bool) -> None:
     if not rows:
         screen.put("No reservations.")
         return
-    columns = ("reservation", "state", "held", "captured", "deadline", "gateway", "attention")
+    columns = ["reservation", "state", "held", "captured", "deadline", "attention", "gateway"]
+    if screen.is_narrow():
+        columns.remove("gateway")
     table = screen.table(*columns, right=("held", "captured"))
     for row in rows:
-        table.add_row(
-            row.reservation_id, _state(row), str(row.remaining or ""), str(row.captured or ""),
-            screen.when(row.deadline, utc=utc), row.gateway or "",
-            Text((row.attention or "").replace("_", " "), style="bold yellow"),
-        )  # fmt: skip
+        cells = _cells(row, utc=utc)
+        table.add_row(*(cells[name] for name in columns))
     screen.put(table)
     for line in _totals(rows):
         screen.put(line)
     screen.put(f"Times in {screen.zone(utc=utc)}.")
 
 
+def _cells(row: Row, *, utc: bool) -> dict[str, str | Text]:
+    return {
+        "reservation": row.reservation_id,
+        "state": _state(row),
+        "held": str(row.remaining or ""),
+        "captured": str(row.captured or ""),
+        "deadline": screen.when(None if row.closed_at else row.deadline, utc=utc),
+        "attention": Text((row.attention or "").replace("_", " "), style="bold yellow"),
+        "gateway": row.gateway or "",
+    }
+
+
 def _state(row: Row) -> Text:
     """The state; or, where the run was ended from outside, that nobody keeps the hold."""
+    if row.run == "Failed":
+        return Text("invalid start", style="red")
     if row.run not in {"Running", "Completed"}:
         return Text(f"{row.run.lower()}!", style="bold red")
     return screen.state_text(row.state) if row.state else Text("")

@@ -18,6 +18,9 @@ from cardhold.money import Money
 # A pipe has no width: nothing there may be folded or cut.
 _PIPE_WIDTH = 10_000
 
+# Under this width a list leaves out what a reader misses least.
+_NARROW = 90
+
 _STATE_STYLES = {
     HoldState.AUTHORIZED: "green",
     HoldState.PARTIALLY_CAPTURED: "green",
@@ -43,6 +46,11 @@ def paper() -> Console:
     return console
 
 
+def is_narrow() -> bool:
+    """Whether the terminal is too narrow for everything."""
+    return paper().width < _NARROW
+
+
 @contextlib.contextmanager
 def waiting(doing: str) -> Generator[None]:
     """A spinner on stderr while something takes long, where somebody watches."""
@@ -60,13 +68,14 @@ def table(*columns: str, right: Iterable[str] = ()) -> Table:
     grid = Table(
         box=SIMPLE_HEAD if console.is_terminal else None,
         pad_edge=False,
+        show_edge=False,
         padding=(0, 1 if console.is_terminal else 2, 0, 0),
         header_style="bold",
     )
     for name in columns:
         amounts = name in right
         # An amount or an id that is broken in two is misread.
-        folds = name in {"why", "who", "attention"}
+        folds = name in {"why", "who", "attention", "state"}
         grid.add_column(name, justify="right" if amounts else "left", no_wrap=not folds)
     return grid
 
@@ -101,8 +110,9 @@ def figure(money: Money) -> str:
 
 
 def state_text(state: str) -> Text:
-    """A state of a hold, in its colour."""
-    return Text(state.replace("_", " "), style=_STATE_STYLES.get(HoldState(state), ""))
+    """A state of a hold, in its colour; one of a later version has none."""
+    styles = {str(known): style for known, style in _STATE_STYLES.items()}
+    return Text(state.replace("_", " "), style=styles.get(state, ""))
 
 
 def result_text(state: OperationState) -> Text:

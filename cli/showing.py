@@ -49,16 +49,15 @@ async def _hold_and_plan(client: Client, reservation_id: str) -> tuple[Hold, Pla
 
 def _print_facts(hold: Hold) -> None:
     evidence = hold.evidence.model_dump(exclude_none=True) if hold.evidence else {}
-    facts = {
-        "payment": hold.payment_id,
-        "at the gateway": hold.gateway_reference,
-        "booking": hold.booking,
-        "property": hold.property,
-        "for": hold.description,
-        **{name.replace("_", " "): text for name, text in evidence.items()},
-    }
-    if said := [f"{name} {text}" for name, text in facts.items() if text]:
-        screen.put(f"  {' · '.join(said)}")
+    lines: tuple[dict[str, str | None], ...] = (
+        {"for": hold.description},
+        {"booking": hold.booking, "property": hold.property, **hold.metadata},
+        {"payment": hold.payment_id, "at the gateway": hold.gateway_reference},
+        {name.replace("_", " "): text for name, text in evidence.items()},
+    )
+    for facts in lines:
+        if said := [f"{name} {text}" for name, text in facts.items() if text]:
+            screen.put(f"  {' · '.join(said)}")
 
 
 def _print_past(hold: Hold, *, utc: bool) -> None:
