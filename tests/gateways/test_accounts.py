@@ -77,6 +77,7 @@ def test_an_accounts_figures_and_its_gateways_powers_come_together() -> None:
         ({"base_url": "https:///v1"}, "base_url"),
         ({"base_url": "https://api.payroc.example:99999/"}, "base_url"),
         ({"base_url": "https://api.payroc.example/a b"}, "base_url"),
+        ({"base_url": "https://api.payroc.example:0/"}, "base_url"),
         ({"base_url": "not a URL"}, "base_url"),
         ({"identity_url": "http://10.0.0.1"}, "identity_url"),
         ({"identity_url": "http://127.0.0.1.evil.example"}, "identity_url"),

@@ -208,6 +208,7 @@ async def test_an_adjustment_ends_by_the_total_that_is_shown(
         ({"amount": 80_00, "authorizedAmount": 80_00}, Undecided),
         ({"responseCode": "D", "status": "declined"}, Undecided),
         ({"amount": 80_00, "authorizedAmount": 80_00, "responseCode": "D"}, Undecided),
+        ({"responseCode": "D", "status": "expired"}, Undecided),
         ({"status": "reversal"}, Undecided),
         ({"status": "expired"}, Undecided),
         ({"amount": 80_00, "status": "ready", "paymentId": "OTHER00000"}, Undecided),
@@ -402,8 +403,16 @@ async def test_of_several_payments_the_one_that_holds_money_counts(
     ],
 )
 async def test_a_list_that_cannot_be_read_to_its_end_proves_no_absence(body: object) -> None:
+    asked: list[str] = []
+
+    def api(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.path)
+        return httpx.Response(200, json=body)
+
     with pytest.raises(Undecided):
-        await answering(200, body).look_up(authorize())
+        await payroc(api).look_up(authorize())
+    assert set(asked) == {"/v1/payments"}
+    assert len(asked) in {1, 10}  # a list that names itself as its next page is left at the tenth
 
 
 @pytest.mark.parametrize(
@@ -441,3 +450,14 @@ async def test_a_time_counts_only_with_its_zone(time: object, booked_at: datetim
     outcome = await answering(201, payment(dateTime=time)).authorize(authorize())
     assert isinstance(outcome, Approved)
     assert outcome.payment.booked_at == booked_at
+
+
+async def test_several_live_payments_under_one_reference_are_told(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    shown = _listing(payment(), payment(paymentId="SECOND0000"))
+    await answering(200, shown).look_up(authorize())
+    [record] = caplog.records
+    assert record.levelname == "WARNING"
+    assert PAYMENT_ID in record.getMessage()
+    assert "SECOND0000" in record.getMessage()

@@ -113,6 +113,8 @@ async def test_only_payrocs_own_word_proves_that_a_payment_is_not_there() -> Non
             await payroc(lambda _, answer=answer: answer).look_up(call)
     with pytest.raises(Undecided):
         await refusing(404, "not-found").look_up(authorize())
+    with pytest.raises(Undecided):
+        await refusing(500, "not-found").look_up(call)
 
 
 @pytest.mark.parametrize(("status", "fragment"), [(404, "not-found"), (400, "bad-request")])

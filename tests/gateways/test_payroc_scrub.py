@@ -137,7 +137,9 @@ async def test_no_ending_of_the_way_to_a_token_shows_a_secret(
     _assert_scrubbed([*texts, *logged()])
 
 
-async def test_a_real_connection_writes_no_secret_to_a_log(logged: Callable[[], list[str]]) -> None:
+async def test_a_real_connection_writes_nothing_to_a_log(
+    logged: Callable[[], list[str]], caplog: pytest.LogCaptureFixture
+) -> None:
     token = http(granted().content)
     for behave in (answering(token), resetting):
         async with served(behave) as url:
@@ -149,3 +151,4 @@ async def test_a_real_connection_writes_no_secret_to_a_log(logged: Callable[[], 
     adapter = payroc_account(closed, closed, api_key=API_KEY)
     _assert_scrubbed([*await _walked(adapter, "authorize"), *logged()])
     await adapter.close()
+    assert {record.name for record in caplog.records} <= {"asyncio"}  # no httpx, no httpcore

@@ -28,7 +28,7 @@ from tests.gateways.loopback import (
     unused_port,
 )
 
-GOLDEN = json.dumps({"id": 'a "quoted" \\ id', "items": [{"amount": 1}], "note": "}"}).encode()
+GOLDEN = json.dumps({"id": 'one " quote, one \\', "items": [{"amount": 1}], "note": "}"}).encode()
 
 
 class Golden(WireModel):
@@ -133,6 +133,19 @@ async def test_a_reset_connection_leaves_the_outcome_unknown() -> None:
     async with served(resetting) as url:
         with pytest.raises(NoAnswer):
             await send(url)
+
+
+async def test_a_body_without_end_is_left_where_it_is_too_long() -> None:
+    async def endless(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+        while not writer.is_closing():
+            writer.write(b" " * 65_536)
+            await writer.drain()
+            await asyncio.sleep(0)
+
+    async with served(endless) as url:
+        with pytest.raises(Undecided):
+            await send(url, left_s=1.0)
 
 
 @pytest.mark.parametrize("behave", [dripping, silent])
