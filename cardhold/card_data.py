@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
 
 # Digits that may be parted by single blanks, dots, slashes, dashes or underscores, as people type.
-_RUN = re.compile(r"(?<!\d)\d(?:[ ./_\-\u2010-\u2015]?\d){12,}")
+_RUN = re.compile(r"(?<!\d)\d(?:[ ./_\-]?\d){12,}")
 _LENGTH_MIN, _LENGTH_MAX = 13, 19
 # First digits of the schemes that issue cards (ISO/IEC 7812 registrations, as the schemes publish
 # them): Visa 4; Mastercard 51-55 and 2221-2720; Amex 34, 37; Discover and UnionPay 60, 62, 64, 65;
@@ -61,11 +61,26 @@ def _text_holds(text: str) -> bool:
 
 
 def _folded(text: str) -> str:
-    """The text with every script's digits as ours: they read as digits to a person."""
-    return "".join(
-        str(unicodedata.decimal(character)) if character.isdecimal() else character
-        for character in unicodedata.normalize("NFKC", text)
-    )
+    return "".join(map(_plain_character, text))
+
+
+def _plain_character(character: str) -> str:
+    """Every script's digits, blanks and dashes as ours, since to a person they are the same.
+
+    One character each, and nothing else: NFKC would glue the 1 of a fraction to the number
+    before it.
+    """
+    if character.isascii():
+        return character
+    match unicodedata.category(character):
+        case "Nd":
+            return str(unicodedata.decimal(character))
+        case "Zs":
+            return " "
+        case "Pd":
+            return "-"
+        case _:
+            return character
 
 
 def _run_holds(run: str) -> bool:

@@ -344,7 +344,9 @@ async def test_a_list_narrows_on_the_server_and_reads_rows_from_search_attribute
     await client.start(request)
     await client.start(request_for(booking="other"))
 
-    rows = await _eventually(client, Filter(booking=odd, states=(HoldState.AUTHORIZING,), running=True))
+    rows = await _eventually(
+        client, Filter(booking=odd, states=(HoldState.AUTHORIZING,), running=True)
+    )
 
     [row] = rows
     assert row.reservation_id == request.reservation_id
