@@ -142,14 +142,30 @@ class _Attempt:
         return await self._look(gateway, proof_from)
 
     async def _send(self, gateway: Gateway) -> Settled:
-        if self._look_first:
+        # A release looks before it leaps, always: to reverse what somebody has captured meanwhile
+        # would be a refund, which nobody asked for.
+        if self._look_first or self._call.kind is OperationKind.RELEASE:
             found = await self._look(gateway, self._call.absent_after)
             if found.ending is not Ending.ABSENT:
                 return found
         if self._is_a_blind_repeat(gateway):
             message = "an earlier attempt may have been carried out, and no key makes it harmless"
             raise Undecided(message)
-        return self._read(await self._verb(gateway)(self._named))
+        try:
+            return self._read(await self._verb(gateway)(self._named))
+        except (Refused, Unauthorized) as error:
+            self._must_be_the_first(str(error))
+            raise
+
+    def _must_be_the_first(self, told: str) -> None:
+        """Refused, or declined: that says nothing of an attempt before, whose answer was lost.
+
+        Raises:
+            Undecided: There may have been one, and nothing has proven that it came to nothing.
+        """
+        if (self._info.attempt > 1 or self._call.repeated) and not self._call.patient:
+            message = f"{told}; but an earlier attempt may have been carried out"
+            raise Undecided(message)
 
     def _is_a_blind_repeat(self, gateway: Gateway) -> bool:
         idempotent = self._call.kind in gateway.capabilities.idempotent
@@ -206,6 +222,7 @@ class _Attempt:
             case Approved(payment=payment):
                 return self._settled(Ending.DONE, payment)
             case Declined(detail=detail, payment=payment):
+                self._must_be_the_first(detail)
                 return self._settled(Ending.DECLINED, payment, detail)
             case Pending():
                 message = "the gateway has taken it in and not decided it"
@@ -218,6 +235,9 @@ class _Attempt:
             return self._not_done(detail, ErrorType.INVALID_REQUEST, "payment_method.token")
         if payment.state is PaymentState.PENDING:
             raise _StillPending
+        if self._call.look_first and payment.state is not PaymentState.DECLINED:
+            # An earlier run of this reservation has adopted it, and gone on from there.
+            return self._settled(Ending.DONE, payment)
         if payment.state is not PaymentState.OPEN:
             detail = f"payment_method.token names a payment that is {payment.state}, not open"
             return self._not_done(detail, ErrorType.INVALID_REQUEST, "payment_method.token")

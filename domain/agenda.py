@@ -70,7 +70,8 @@ def _warning(record: Record, at: Terms) -> tuple[Step, ...]:
 def _at_deadline(record: Record, at: Terms) -> tuple[Step, ...]:
     """What the deadline does; after the expiry it does nothing, since a look-up comes first."""
     reason = "the caller's settle_by" if at.deadline_by == "settle_by" else "before the hold lapses"
-    if record.plan.on_deadline is OnDeadline.CAPTURE and not record.deadline_capture_tried:
+    captures = record.plan.on_deadline is OnDeadline.CAPTURE and record.release_again_at is None
+    if captures and not record.deadline_capture_tried:
         amount = deadline_amount(record)
         steps = [Step(at=at.deadline, kind=StepKind.CAPTURE, amount=amount, why=reason)]
         rest = record.ledger.remaining_minor - amount.amount_minor
@@ -84,7 +85,7 @@ def _at_deadline(record: Record, at: Terms) -> tuple[Step, ...]:
 
 def _release(record: Record, at: Terms, reason: str) -> Step:
     due, why = at.deadline, reason
-    if record.deadline_capture_tried:
+    if record.deadline_capture_tried and record.plan.on_deadline is OnDeadline.CAPTURE:
         due, why = max(at.deadline, at.give_up_capture_at), "the capture was refused"
     if record.release_again_at is not None:
         due, why = record.release_again_at, "the release was refused and is tried hourly"

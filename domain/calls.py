@@ -32,6 +32,8 @@ class Call(Fact):
         look_first: Look before sending, whatever the key: an earlier run may have sent it.
         patient: Every further attempt starts at least the gateway's processing time after the one
             before it has ended, so that a look-up before it is proof.
+        repeated: It was on its way before, in another activity: an answer that it was refused
+            says nothing of that one.
         absent_after: From this instant on "not found" and "not done" are proof. Before it they
             mean "look again".
     """
@@ -49,6 +51,7 @@ class Call(Fact):
     send_by: Instant | None = None
     look_first: bool = False
     patient: bool = False
+    repeated: bool = False
     absent_after: Instant | None = None
     payment_method: PaymentMethod | None = None
     initiator: Initiator = Initiator.CUSTOMER

@@ -46,7 +46,6 @@ _STRIPE_EXTENDED = "Stripe documentation, extended authorizations (2024)"
 
 # The first that fits counts, so what is special stands above what is general.
 RULES = (
-    Rule("visa electron", timedelta(days=5), "Adyen documentation, authorisation validity (2024)"),
     Rule(
         "visa",
         # Five days at the network; the processor keeps six hours of them for settlement.
@@ -54,6 +53,7 @@ RULES = (
         _STRIPE,
         initiator=Initiator.MERCHANT,
     ),
+    Rule("visa electron", timedelta(days=5), "Adyen documentation, authorisation validity (2024)"),
     Rule("visa", timedelta(days=30), _STRIPE_EXTENDED, categories=LODGING_AND_RENTAL),
     Rule("visa", timedelta(days=7), _STRIPE),
     Rule("maestro", timedelta(days=7), "Braintree documentation, managing authorizations (2024)"),

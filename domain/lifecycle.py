@@ -77,11 +77,19 @@ class HoldMachine(StateMachine):
     require_action = _.AUTHORIZING.to(_.ACTION_REQUIRED)
     approve = _.AUTHORIZING.to(_.AUTHORIZED) | _.ACTION_REQUIRED.to(_.AUTHORIZED)
     decline = _.AUTHORIZING.to(_.DECLINED) | _.ACTION_REQUIRED.to(_.DECLINED)
+    # These two from the resting states too: somebody captured, or took a capture back, outside.
     stand = (
-        _.ADJUSTING.to(_.AUTHORIZED) | _.CAPTURING.to(_.AUTHORIZED) | _.RELEASING.to(_.AUTHORIZED)
+        _.ADJUSTING.to(_.AUTHORIZED)
+        | _.CAPTURING.to(_.AUTHORIZED)
+        | _.RELEASING.to(_.AUTHORIZED)
+        | _.PARTIALLY_CAPTURED.to(_.AUTHORIZED)
     )
-    stand_partly = _.CAPTURING.to(_.PARTIALLY_CAPTURED) | _.RELEASING.to(_.PARTIALLY_CAPTURED)
-    # The last three from `authorized` and `partially_captured` too: the gateway, or time, acted.
+    stand_partly = (
+        _.CAPTURING.to(_.PARTIALLY_CAPTURED)
+        | _.RELEASING.to(_.PARTIALLY_CAPTURED)
+        | _.AUTHORIZED.to(_.PARTIALLY_CAPTURED)
+    )
+    # The next three from the resting states too: the gateway, or time, acted.
     settle = (
         _.CAPTURING.to(_.CAPTURED)
         | _.RELEASING.to(_.CAPTURED)
@@ -89,7 +97,13 @@ class HoldMachine(StateMachine):
         | _.PARTIALLY_CAPTURED.to(_.CAPTURED)
     )
     free = _.RELEASING.to(_.RELEASED) | _.AUTHORIZED.to(_.RELEASED)
-    expire = _.AUTHORIZED.to(_.EXPIRED) | _.CAPTURING.to(_.EXPIRED) | _.RELEASING.to(_.EXPIRED)
+    # From `adjusting` too: a hold can lapse while the outcome of an adjust is still unknown.
+    expire = (
+        _.AUTHORIZED.to(_.EXPIRED)
+        | _.ADJUSTING.to(_.EXPIRED)
+        | _.CAPTURING.to(_.EXPIRED)
+        | _.RELEASING.to(_.EXPIRED)
+    )
     abandon = (
         _.AUTHORIZING.to(_.ABANDONED) | _.DECLINED.to(_.ABANDONED) | _.RELEASING.to(_.ABANDONED)
     )

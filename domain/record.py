@@ -157,6 +157,17 @@ class Record:
         """The operation of that id, if there is one."""
         return next((e for e in self.entries if e.operation_id == operation_id), None)
 
+    def own_id(self, kind: OperationKind, base: str) -> str:
+        """The name of an instruction that no caller named; a further try is another one.
+
+        ``~`` is in no caller's ``command_id``, so the two can never be the same.
+        """
+        tries = sum(
+            entry.kind is kind and entry.command_id.partition("~")[0] == base
+            for entry in self.entries
+        )
+        return f"{base}~{tries + 1}" if tries else base
+
     def unknown(self) -> Entry | None:
         """The operation that nobody knows the outcome of, if there is one."""
         return next((e for e in self.entries if e.state is OperationState.UNKNOWN), None)

@@ -20,6 +20,8 @@ from domain.record import Entry, Record, release_again
 CLOCK_SKEW_MAX = timedelta(minutes=15)
 # No scheme keeps a hold for longer; a stamp before that is a gateway's mistake.
 AGE_MAX = timedelta(days=31)
+# The name that stands for a command id where the plan acted; a further try ends in "~2".
+DEADLINE = "deadline"
 
 
 def settle(record: Record, entry: Entry, settled: Settled, now: datetime) -> None:
@@ -111,6 +113,9 @@ def _adjusted(record: Record, entry: Entry, settled: Settled, now: datetime) -> 
         record.life.move(Event.STAND)
     if entry.state is not OperationState.DONE:
         _note_change(record, settled, now)
+    elif record.external is not None or settled.ending is Ending.CHANGED:
+        # What the gateway showed before is of yesterday: these are the figures to adopt.
+        record.external = settled.payment
 
 
 def _captured(record: Record, entry: Entry, settled: Settled, now: datetime) -> None:
@@ -140,6 +145,9 @@ def _refused(record: Record, entry: Entry, settled: Settled, now: datetime) -> N
         return
     record.life.move(Event.STAND_PARTLY if record.ledger.captured_minor else Event.STAND)
     _note_change(record, settled, now)
+    if settled.ending is Ending.ABSENT and entry.kind is OperationKind.CAPTURE:
+        # By a person's word it was never sent: the deadline's own capture is still to be tried.
+        record.deadline_capture_tried &= entry.command_id.partition("~")[0] != DEADLINE
     if settled.ending not in {Ending.DECLINED, Ending.NOT_DONE}:
         return
     told = f"the gateway refused {entry.operation_id}: {settled.detail or 'no reason given'}"
@@ -169,18 +177,23 @@ def lapse(record: Record) -> None:
 
 
 def adopt(record: Record, payment: Payment) -> None:
-    """Take the gateway's figures for ours: they are what happened to the money."""
+    """Take the gateway's figures for ours: they are what happened to the money.
+
+    The hold rests in one of the two resting states; what was captured decides in which.
+    """
     ledger = record.ledger
     record.external = None
     record.end_attention(AttentionReason.EXTERNAL_CHANGE)
-    taken = payment.captured.amount_minor
+    taken, shown = payment.captured.amount_minor, payment.authorized.amount_minor
+    is_open = payment.state is PaymentState.OPEN
+    ledger.captures += taken > ledger.captured_minor
     ledger.captured_minor = taken
-    if payment.state is PaymentState.OPEN:
-        ledger.authorize(max(payment.authorized.amount_minor, taken))
-        return
-    ledger.authorize(max(ledger.authorized_minor, taken))
+    ledger.authorize(max(shown if is_open else ledger.authorized_minor, taken))
+    resting = HoldState.PARTIALLY_CAPTURED if taken else HoldState.AUTHORIZED
+    if record.life.state is not resting:
+        record.life.move(Event.STAND_PARTLY if taken else Event.STAND)
     if payment.state is PaymentState.EXPIRED:
         lapse(record)
-        return
-    ledger.release()
-    record.life.move(Event.SETTLE if taken else Event.FREE)
+    elif not is_open or not ledger.remaining_minor:
+        ledger.release()
+        record.life.move(Event.SETTLE if taken else Event.FREE)

@@ -26,7 +26,8 @@ from temporalio.common import Priority, RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError
 
 from activities.declared import LOOK_UP, Failure
-from cardhold.hold import OperationKind
+from cardhold.hold import OperationKind, OperationState
+from cardhold.messages import PaymentMethodKind
 from domain.calls import Call, Settled
 from domain.capabilities import Capabilities
 from domain.record import Entry, Record
@@ -83,15 +84,18 @@ class Courier:
     def __init__(self, record: Record) -> None:
         self._record = record
         info = workflow.info()
-        # A run that a reset made has forgotten what the run before it sent, up to the reset.
-        # The random seed changes at that point of the history, and nowhere else.
-        self.is_second_run = info.original_execution_run_id != info.run_id
-        self._reset_at: datetime | None = None
-        workflow.register_random_seed_callback(self._was_reset)
+        # A run that a reset made has forgotten what the run before it sent, up to the reset. This
+        # is known at once, but in the replayed part too: it may decide what an activity is told,
+        # and nothing of what is done next.
+        self._is_second_run = info.original_execution_run_id != info.run_id
+        self._seed = workflow.random_seed()
         self._errands = 0
+        self._reset_at: datetime | None = None
 
-    def _was_reset(self, _: int) -> None:
-        self._reset_at = workflow.now()
+    @property
+    def was_reset(self) -> bool:
+        """Whether a reset lies before this point of the history: there the random seed changes."""
+        return workflow.random_seed() != self._seed
 
     def first_try(self, entry: Entry, answer_by: datetime) -> Errand:
         """Send an operation, and keep at it for as long as somebody waits."""
@@ -182,11 +186,12 @@ class Courier:
             held=record.ledger.money(record.ledger.authorized_minor),
             captured=record.ledger.money(record.ledger.captured_minor),
             final=entry.final,
-            payment_id=None if authorizes else record.payment_id,
+            payment_id=_made_elsewhere(entry) if authorizes else record.payment_id,
             reference=None if authorizes else record.gateway_reference,
             send_by=entry.send_by,
-            look_first=manner.patient or record.cautious or self.is_second_run,
+            look_first=manner.patient or record.cautious or self._is_second_run,
             patient=manner.patient,
+            repeated=entry.state is OperationState.UNKNOWN,
             absent_after=manner.absent_after or self._absent_after(),
             payment_method=entry.payment_method,
             initiator=request.initiator,
@@ -199,10 +204,19 @@ class Courier:
 
     def _absent_after(self) -> datetime:
         """From when on "not found" is proof, where this run has sent nothing so far."""
-        if not self.is_second_run:
-            return workflow.now()
-        processing = self._record.capabilities.processing_time
-        return (self._reset_at or workflow.now()) + processing
+        now = workflow.now()
+        if not self._is_second_run:
+            return now
+        if self.was_reset and self._reset_at is None:
+            self._reset_at = now
+        return (self._reset_at or now) + self._record.capabilities.processing_time
+
+
+def _made_elsewhere(entry: Entry) -> str | None:
+    """The gateway's payment id of a hold that is to be adopted."""
+    method = entry.payment_method
+    adopts = method is not None and method.kind is PaymentMethodKind.EXISTING_HOLD
+    return method.token if method is not None and adopts else None
 
 
 _URGENT = Priority(priority_key=1)

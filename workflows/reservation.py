@@ -268,6 +268,8 @@ class Reservation:
             Problem: InvalidRequest, Conflict, OutcomeUnknown or Closed.
         """
         command, command_id = self._command(keeper, model, payloads)
+        if keeper.start_problem is not None:
+            raise keeper.start_problem
         known = keeper.inbox.known(command, command_id)
         if known is not None:
             return known

@@ -7,7 +7,7 @@ from typing import Any
 from temporalio import workflow
 from temporalio.common import SearchAttributeKey, SearchAttributeUpdate
 
-from cardhold.hold import Attention, StepKind
+from cardhold.hold import Attention
 from cardhold.names import SearchAttribute
 from domain.agenda import agenda
 from domain.record import Entry, Record
@@ -99,8 +99,3 @@ def warn(attention: Attention) -> None:
         "cardhold_attention", "Reservations that need a person", "1"
     )
     counter.add(1, {"reason": attention.reason.value})
-
-
-def alarm_summary(kind: StepKind) -> str:
-    """One line beside the timer: what it will do when nobody has said anything."""
-    return f"until the next step: {kind}"

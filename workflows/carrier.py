@@ -1,0 +1,195 @@
+"""Carries one operation through: sent, found out about if need be, and its outcome in effect."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from temporalio import workflow
+
+from cardhold.hold import AttentionReason, OperationKind, OperationState, StepKind
+from cardhold.messages import Adjust, Capture
+from domain.agenda import next_step
+from domain.calls import Ending, Settled
+from domain.lifecycle import Event
+from domain.outcome import Payment
+from domain.record import Entry, Record, release_again
+from domain.settlement import is_partial, settle
+from workflows import timing
+from workflows.courier import Courier, Errand, Rung
+from workflows.desk import Desk
+from workflows.inbox import Inbox, still_unknown
+from workflows.waiting import Waiting
+
+
+class Carrier:
+    """Works for `Keeper`, one operation at a time."""
+
+    def __init__(self, record: Record, inbox: Inbox, desk: Desk, waiting: Waiting) -> None:
+        self._record = record
+        self._inbox = inbox
+        self._desk = desk
+        self._waiting = waiting
+        self.courier = Courier(record)
+
+    async def perform(self, entry: Entry, answer_by: datetime) -> Settled | None:
+        """Send an operation and let its outcome take effect.
+
+        Returns:
+            How it ended; None where a deadline has overtaken it, its outcome still unknown.
+        """
+        now, ledger = workflow.now(), self._record.ledger
+        if entry.kind is OperationKind.ADJUST and (
+            entry.amount.amount_minor == ledger.authorized_minor
+        ):
+            entry.state, entry.decided_at = OperationState.DONE, now
+            entry.detail = "this total was held already"
+            return None
+        if entry.number > 1:
+            self._record.life.move(Event(entry.kind.value))
+        settled = await self._outcome_of(entry, answer_by)
+        if settled is not None:
+            await self._take_effect(entry, settled)
+        return settled
+
+    async def _outcome_of(self, entry: Entry, answer_by: datetime) -> Settled | None:
+        entry.state, entry.sent_at = OperationState.SENT, workflow.now()
+        if entry.kind is OperationKind.AUTHORIZE and entry.send_by is None:
+            entry.send_by = entry.requested_at + timing.AUTHORIZE_WITHIN
+        errand = self.courier.first_try(entry, answer_by)
+        await self._waiting.until(errand.is_back)
+        settled = errand.settled()
+        if settled is None:
+            self._lost(entry)
+            settled = await self._find_out(entry, errand)
+        return settled
+
+    def _lost(self, entry: Entry) -> None:
+        """Nobody knows the outcome: say so to those who wait for their turn in vain."""
+        entry.state = OperationState.UNKNOWN
+        for ask in self._inbox.take_against_unknown(Adjust, Capture):
+            self._desk.refuse(ask, still_unknown(entry))
+        self._waiting.tell()
+
+    async def go_on(self, entry: Entry) -> None:
+        """Take an operation up again that a deadline had overtaken."""
+        settled = await self._find_out(entry, None)
+        if settled is not None:
+            await self._take_effect(entry, settled)
+
+    async def _find_out(self, entry: Entry, lost: Errand | None) -> Settled | None:
+        """Find out what became of an operation, however long it takes.
+
+        Returns:
+            How it ended, by the gateway's word or a person's; None where a deadline came first.
+        """
+        rung = self.courier.rung_after(entry, lost) if lost else Rung.LOOK
+        if lost is not None and (pause := self.courier.pause_after(lost)):
+            await self._waiting.until(lambda: self._is_off(entry), workflow.now() + pause)
+        lost_at = workflow.now()
+        while not self._is_off(entry):
+            errand = self.courier.next_try(entry, rung, lost_at)
+            settled = await self._come_back(entry, errand)
+            if settled is not None and not (rung is Rung.LOOK and settled.ending is Ending.ABSENT):
+                return settled
+            if settled is not None:
+                rung = Rung.LOOK_AND_SEND
+            elif errand.is_back():
+                rung, lost_at = self.courier.rung_after(entry, errand), workflow.now()
+        return self._desk.word_on(entry)
+
+    async def _come_back(self, entry: Entry, errand: Errand) -> Settled | None:
+        """Wait for an errand; call it off where a person or the deadline is first."""
+        while not errand.is_back() and not self._is_off(entry):
+            tell_at = self._tell_at(entry)
+            if tell_at is not None and tell_at <= workflow.now():
+                told = f"the outcome of {entry.operation_id} could not be looked up so far"
+                self._record.raise_attention(
+                    AttentionReason.OUTCOME_UNKNOWN, workflow.now(), told, entry
+                )
+                self._waiting.tell()
+                continue
+            await self._waiting.until(
+                lambda: errand.is_back() or self._is_off(entry), self._soonest(entry, tell_at)
+            )
+        if errand.is_back():
+            return errand.settled()
+        errand.call_off()
+        return None
+
+    def _is_off(self, entry: Entry) -> bool:
+        return self._desk.word_on(entry) is not None or self.is_overtaken(entry)
+
+    def is_overtaken(self, entry: Entry) -> bool:
+        """An unknown adjust does not delay what the plan does at its hour."""
+        if entry.kind is not OperationKind.ADJUST:
+            return False
+        step = next_step(self._record, workflow.now())
+        return step is not None and step.kind is not StepKind.WARN and step.at <= workflow.now()
+
+    def _tell_at(self, entry: Entry) -> datetime | None:
+        """When a person is told of an unknown outcome; before a deadline in any case."""
+        sent_at, terms = entry.sent_at, self._record.terms
+        if self._record.has_attention(AttentionReason.OUTCOME_UNKNOWN) or sent_at is None:
+            return None
+        hours = [terms.deadline, terms.give_up_capture_at] if terms else []
+        at = sent_at + self._record.capabilities.look_up_for
+        return min((hour for hour in [at, *hours] if hour > sent_at), default=at)
+
+    def _soonest(self, entry: Entry, tell_at: datetime | None) -> datetime | None:
+        instants = [tell_at] if tell_at else []
+        if entry.kind is OperationKind.ADJUST and self._record.terms:
+            instants.append(self._record.terms.deadline)
+        return min((at for at in instants if at > workflow.now()), default=None)
+
+    async def _take_effect(self, entry: Entry, settled: Settled) -> None:
+        if settled.capabilities is not None:
+            self._record.capabilities = settled.capabilities
+        # From the reset on, and not in the replayed part before it: it decides what is done next.
+        self._record.cautious = self._record.cautious or self.courier.was_reset
+        if is_partial(self._record, entry, settled) and settled.payment is not None:
+            settled = await self._give_back(entry, settled.payment)
+        self.settle(entry, settled)
+
+    def settle(self, entry: Entry, settled: Settled) -> None:
+        """Let a decided operation take effect, and tell people."""
+        settle(self._record, entry, settled, workflow.now())
+        self._desk.served(entry)
+        self._waiting.tell(decided=entry.kind is OperationKind.AUTHORIZE)
+
+    async def _give_back(self, entry: Entry, payment: Payment) -> Settled:
+        """Release an approval for less than was asked, however long it takes; it is a decline."""
+        record = self._record
+        record.payment_id, record.gateway_reference = payment.payment_id, payment.reference
+        while True:
+            release = self.release(payment.authorized.amount_minor, entry)
+            ended = await self._outcome_of(
+                release, workflow.now() + record.capabilities.answer_within
+            )
+            gone = ended is not None and ended.ending in {Ending.DONE, Ending.CHANGED}
+            release.state = OperationState.DONE if gone else OperationState.DECLINED
+            release.decided_at = workflow.now()
+            if gone:
+                break
+            told = f"the gateway refused {release.operation_id}, of an approval for less than asked"
+            record.raise_attention(AttentionReason.RELEASE_REFUSED, workflow.now(), told, release)
+            self._waiting.tell()
+            await self._waiting.until(lambda: False, release_again(workflow.now()))
+        record.end_attention(AttentionReason.RELEASE_REFUSED, AttentionReason.OUTCOME_UNKNOWN)
+        record.payment_id = record.gateway_reference = None
+        detail = f"approved for {payment.authorized} only, which was released"
+        return Settled(ending=Ending.DECLINED, payment=payment, detail=detail)
+
+    def release(self, amount_minor: int, for_: Entry) -> Entry:
+        """A release that follows from another operation, not yet sent."""
+        return self._record.add(
+            Entry(
+                number=0,
+                kind=OperationKind.RELEASE,
+                command_id=self._record.own_id(OperationKind.RELEASE, for_.command_id),
+                amount=self._record.ledger.money(amount_minor),
+                final=True,
+                requested_at=workflow.now(),
+                operator=for_.operator,
+                reason=for_.reason,
+            )
+        )

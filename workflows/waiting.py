@@ -1,0 +1,99 @@
+"""The one place where a run waits: for an outcome, an hour, a person, a cancellation."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from temporalio import workflow
+
+from cardhold.hold import Attention
+from domain.record import Record
+from workflows.desk import Desk
+from workflows.telling import warn, write_attributes, write_details
+
+
+class Waiting:
+    """Waits, serves meanwhile what never queues, and tells people what has changed."""
+
+    def __init__(self, record: Record, desk: Desk, cancel: Callable[[], None]) -> None:
+        self._record = record
+        self._desk = desk
+        self._cancel = cancel
+        self._alarm = _Alarm()
+        self._told: Attention | None = None
+
+    async def until(
+        self, ready: Callable[[], bool], at: datetime | None = None, why: str = "until then"
+    ) -> None:
+        """Wait until ``ready``, or until ``at``.
+
+        A cancellation arrives here and nowhere else: it is an instruction to release, and
+        stops nothing that is under way.
+
+        Args:
+            ready: Asked again whenever something has happened.
+            at: The hour that ends the waiting, if one does.
+            why: What people read beside the timer.
+        """
+        while not ready() and (at is None or workflow.now() < at):
+            if at is not None:
+                self._alarm.ring_at(at, why)
+            try:
+                await workflow.wait_condition(
+                    lambda: ready() or self._desk.has_work() or self._alarm.has_rung(at)
+                )
+            except asyncio.CancelledError:
+                _go_on()
+                self._cancel()
+            if self._desk.serve():
+                self.tell()
+
+    def tell(self, *, decided: bool = False) -> None:
+        """Write what has changed where people look.
+
+        Args:
+            decided: The authorization was decided, or all is over: attributes are written.
+        """
+        attention = self._record.attention
+        if attention is not None and (
+            self._told is None or attention.reason is not self._told.reason
+        ):
+            warn(attention)
+        if decided or attention != self._told:
+            write_attributes(self._record)
+        self._told = attention
+        write_details(self._record)
+
+
+def _go_on() -> None:
+    """A cancelled run goes on: it has a hold to release."""
+    task = asyncio.current_task()
+    if task is not None:
+        task.uncancel()
+
+
+class _Alarm:
+    """One timer at a time; one that rings too early is worth less than cancelling it costs."""
+
+    def __init__(self) -> None:
+        self._at: datetime | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def ring_at(self, instant: datetime, why: str) -> None:
+        """Ring at ``instant`` at the latest."""
+        if self._at is not None and self._at <= instant:
+            return
+        if self._task is not None:
+            self._task.cancel()
+        self._at = instant
+        self._task = asyncio.create_task(self._ring(instant, why))
+
+    def has_rung(self, instant: datetime | None) -> bool:
+        """Whether somebody who waits for ``instant`` should look again."""
+        return instant is not None and (self._at is None or workflow.now() >= instant)
+
+    async def _ring(self, instant: datetime, why: str) -> None:
+        await workflow.sleep(max(instant - workflow.now(), timedelta(0)), summary=why)
+        self._at = self._task = None
