@@ -281,7 +281,9 @@ class _Attempt:
         except _StillPending:
             raise self._failed(_PENDING, Failure.STILL_PENDING) from None
         except Refused as error:
-            return self._not_done(str(error), error.error)
+            # Whatever an authorization is refused for, another card may be given.
+            authorizes = self._call.kind is OperationKind.AUTHORIZE
+            return self._not_done(str(error), None if authorizes else error.error)
         except Unauthorized as error:
             # Somebody may mend the credentials before the hold lapses; a guest does not wait.
             if self._call.kind is OperationKind.AUTHORIZE and not self._is_only_looking:

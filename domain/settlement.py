@@ -135,7 +135,7 @@ def _released(record: Record, entry: Entry, settled: Settled, now: datetime) -> 
         _refused(record, entry, settled, now)
         return
     record.ledger.release()
-    record.life.move(Event.SETTLE if record.ledger.captured_minor else Event.FREE)
+    record.life.move(_final(record, Event.FREE))
 
 
 def _refused(record: Record, entry: Entry, settled: Settled, now: datetime) -> None:
@@ -173,27 +173,28 @@ def note_external(record: Record, payment: Payment, now: datetime) -> None:
 def lapse(record: Record) -> None:
     """The hold is gone by itself."""
     record.ledger.expire()
-    record.life.move(Event.SETTLE if record.ledger.captured_minor else Event.EXPIRE)
+    record.life.move(_final(record, Event.EXPIRE))
+
+
+def _final(record: Record, event: Event) -> Event:
+    """What ends the hold: whatever was captured makes it captured."""
+    partly = record.life.state is HoldState.PARTIALLY_CAPTURED
+    return Event.SETTLE if record.ledger.captured_minor or partly else event
 
 
 def adopt(record: Record, payment: Payment) -> None:
-    """Take the gateway's figures for ours: they are what happened to the money.
-
-    The hold rests in one of the two resting states; what was captured decides in which.
-    """
+    """Take the gateway's figures for ours: they are what happened to the money."""
     ledger = record.ledger
     record.external = None
     record.end_attention(AttentionReason.EXTERNAL_CHANGE)
-    taken, shown = payment.captured.amount_minor, payment.authorized.amount_minor
-    is_open = payment.state is PaymentState.OPEN
-    ledger.captures += taken > ledger.captured_minor
-    ledger.captured_minor = taken
-    ledger.authorize(max(shown if is_open else ledger.authorized_minor, taken))
-    resting = HoldState.PARTIALLY_CAPTURED if taken else HoldState.AUTHORIZED
-    if record.life.state is not resting:
-        record.life.move(Event.STAND_PARTLY if taken else Event.STAND)
+    ledger.captured_minor = payment.captured.amount_minor
+    shown = payment.authorized.amount_minor
+    if payment.state is PaymentState.OPEN and shown > ledger.captured_minor:
+        ledger.authorize(shown)
+        return
+    ledger.authorize(max(ledger.authorized_minor, ledger.captured_minor))
     if payment.state is PaymentState.EXPIRED:
         lapse(record)
-    elif not is_open or not ledger.remaining_minor:
-        ledger.release()
-        record.life.move(Event.SETTLE if taken else Event.FREE)
+        return
+    ledger.release()
+    record.life.move(_final(record, Event.FREE))

@@ -161,13 +161,17 @@ class Courier:
 
     def _run(self, entry: Entry, activity: str, manner: _Manner) -> Errand:
         self._errands += 1
+        call = self._call(entry, manner)
+        looks_too = activity != LOOK_UP and (call.look_first or activity == OperationKind.RELEASE)
         handle = workflow.start_activity(
             activity,
-            self._call(entry, manner),
+            call,
             result_type=Settled,
             activity_id=f"{entry.operation_id}.{self._errands}",
             schedule_to_close_timeout=manner.within,
-            start_to_close_timeout=timing.CALL_START_TO_CLOSE,
+            start_to_close_timeout=timing.LOOK_AND_CALL_START_TO_CLOSE
+            if looks_too
+            else timing.CALL_START_TO_CLOSE,
             retry_policy=manner.retry,
             summary=summary(entry) if activity == entry.kind else f"look up {entry.operation_id}",
             priority=_URGENT if entry.command_id.startswith("deadline") else _ORDINARY,

@@ -57,7 +57,9 @@ class Reservation:
         self._invalid: Problem | None = None
         self._keeper: Keeper | None = None
         try:
-            self._keeper = Keeper(Record.of(_read_start(payloads), workflow.now()))
+            # Not `now`: in a run that a reset made this is still when the reservation was started.
+            started_at = workflow.info().workflow_start_time
+            self._keeper = Keeper(Record.of(_read_start(payloads, started_at), started_at))
         except InvalidMessage as error:
             self._invalid = problem_of(error)
 
@@ -313,7 +315,7 @@ class Reservation:
             keeper.record.refuse(model.name, workflow.now(), problem.message)
 
 
-def _read_start(payloads: Sequence[object]) -> HoldRequest:
+def _read_start(payloads: Sequence[object], started_at: datetime) -> HoldRequest:
     """Read the one argument, and hold it against the workflow it was started as.
 
     Raises:
@@ -324,7 +326,7 @@ def _read_start(payloads: Sequence[object]) -> HoldRequest:
         raise InvalidMessage(
             "reservation_id", "must be what follows 'reservation-' in the workflow id"
         )
-    if request.settle_by is not None and request.settle_by <= workflow.now():
+    if request.settle_by is not None and request.settle_by <= started_at:
         raise InvalidMessage("settle_by", "must not be in the past")
     return request
 

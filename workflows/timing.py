@@ -9,6 +9,8 @@ from temporalio.common import RetryPolicy
 # The adapter gives up after 20 s (an account's `call_time_out`), so that the worker and not the
 # server sees most time-outs; five more are for a token renewal and a slow start.
 CALL_START_TO_CLOSE = timedelta(seconds=25)
+# A look that guards an act shares its activity: two calls of 20 s.
+LOOK_AND_CALL_START_TO_CLOSE = timedelta(seconds=45)
 
 # What is left of the time an update answers within, for the workflow tasks around the activity.
 ANSWER_SLACK = timedelta(seconds=5)
