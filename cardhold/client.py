@@ -20,7 +20,6 @@ from cardhold.errors import (
     OutcomeUnknown,
     Unreachable,
 )
-from cardhold.fields import ReservationId
 from cardhold.hold import DECIDED, Hold, Plan
 from cardhold.listing import Filter, Page
 from cardhold.messages import (
@@ -39,7 +38,7 @@ from cardhold.messages import (
 from cardhold.names import QUERY_HOLD, QUERY_PLAN, workflow_id
 from cardhold.runs import NoAnswer, RunClosed, Runs, connect
 from cardhold.settled import answer_of
-from cardhold.verbs import Verbs, checked, payload
+from cardhold.verbs import Verbs, checked, checked_id, payload
 
 if TYPE_CHECKING:
     from temporalio.client import Client as TemporalClient
@@ -48,10 +47,6 @@ if TYPE_CHECKING:
 ANSWER_WITHIN = timedelta(seconds=60)
 # A question needs a worker and nothing else: one that takes longer is not there.
 READ_WITHIN = timedelta(seconds=10)
-
-
-class _Named(Message):
-    reservation_id: ReservationId
 
 
 class Client(Verbs):
@@ -99,7 +94,7 @@ class Client(Verbs):
             OutcomeUnknown: No answer in time; starting again with the same request is safe.
             Unreachable: Temporal refused the call; nothing was sent.
         """
-        request = _checked_start(request)
+        request = checked_start(request)
         try:
             hold = await self._runs.start(request, wait=wait)
         except RunClosed:
@@ -261,7 +256,12 @@ class Client(Verbs):
         )
 
 
-def _checked_start(request: HoldRequest) -> HoldRequest:
+def checked_start(request: HoldRequest) -> HoldRequest:
+    """The request, read again in case it was built unchecked, and not already too late.
+
+    Raises:
+        InvalidRequest: Naming the field and the rule.
+    """
     request = checked(HoldRequest, payload(request))
     if request.settle_by is not None and request.settle_by <= datetime.now(UTC):
         raise InvalidRequest("settle_by must not be in the past", field="settle_by")
@@ -275,7 +275,7 @@ def _with_id(command: Command) -> Command:
 
 
 def _run_of(reservation_id: str) -> str:
-    return workflow_id(checked(_Named, {"reservation_id": reservation_id}).reservation_id)
+    return workflow_id(checked_id(reservation_id))
 
 
 @contextmanager

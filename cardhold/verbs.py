@@ -10,6 +10,7 @@ from typing import Any, TypedDict, TypeVar, Unpack, cast
 from pydantic import BaseModel
 
 from cardhold.errors import InvalidRequest
+from cardhold.fields import ReservationId
 from cardhold.hold import Hold
 from cardhold.messages import (
     Acknowledge,
@@ -133,6 +134,19 @@ def checked(kind: type[MessageT], fields: Mapping[str, object]) -> MessageT:
         return read(kind, _plain(fields))
     except InvalidMessage as error:
         raise InvalidRequest(str(error), field=error.field) from None
+
+
+class _Named(Message):
+    reservation_id: ReservationId
+
+
+def checked_id(reservation_id: str) -> str:
+    """The id of a reservation, if it may be one.
+
+    Raises:
+        InvalidRequest: It may not; the text says what one must be.
+    """
+    return checked(_Named, {"reservation_id": reservation_id}).reservation_id
 
 
 def payload(message: Message) -> dict[str, Any]:

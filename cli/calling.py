@@ -14,6 +14,7 @@ import click
 from cardhold.client import Client
 from cardhold.fields import instant_text
 from cardhold.hold import Hold
+from cardhold.verbs import checked_id
 from cli import screen
 
 AnswerT = TypeVar("AnswerT")
@@ -23,7 +24,18 @@ _OPERATOR_LENGTH = 50
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print the contract's JSON.")
 in_utc = click.option("--utc", is_flag=True, help="Show times in UTC, not in your own zone.")
-reservation = click.argument("reservation_id", metavar="RESERVATION")
+
+
+class _ReservationId(click.ParamType[str]):
+    name = "reservation"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Refuse what can be no reservation's id, before anything is connected."""
+        del param, ctx
+        return checked_id(str(value))
+
+
+reservation = click.argument("reservation_id", metavar="RESERVATION", type=_ReservationId())
 
 
 def said(command: CommandT) -> CommandT:

@@ -21,10 +21,10 @@ _LIMIT_MAX = 1000
 
 
 @click.command("list", short_help="List reservations, with totals for each currency.")
-@click.option("--state", "states", type=one_of(HoldState), multiple=True,
-              help="May be repeated.")  # fmt: skip
-@click.option("--attention", type=click.Choice(["any", *AttentionReason]),
-              help="Those that a person should look at.")  # fmt: skip
+@click.option("--state", "states", type=one_of(HoldState), multiple=True, metavar="STATE",
+              help=f"May be repeated: {', '.join(HoldState)}.")  # fmt: skip
+@click.option("--attention", metavar="REASON", type=click.Choice(["any", *AttentionReason]),
+              help=f"Those to look at: any, {', '.join(AttentionReason)}.")  # fmt: skip
 @click.option("--booking", metavar="ID", help="The holds of one stay.")
 @click.option("--property", metavar="ID", help="The holds of one house.")
 @click.option("--gateway", metavar="NAME", help="The holds of one account.")

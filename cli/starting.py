@@ -7,6 +7,7 @@ from typing import IO, Any
 
 import click
 
+from cardhold.client import checked_start
 from cardhold.errors import InvalidRequest
 from cardhold.hold import HoldState
 from cardhold.messages import HoldRequest, Initiator, OnDeadline, PaymentMethodKind
@@ -80,7 +81,7 @@ def _request(
         fields["metadata"] = dict(map(_pair, metadata))
     options = {**given, "amount": amount_of(amount)}
     fields |= {name: value for name, value in options.items() if value is not None}
-    return checked(HoldRequest, fields)
+    return checked_start(checked(HoldRequest, fields))
 
 
 def _read(file: IO[bytes]) -> dict[str, object]:
