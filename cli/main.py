@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from importlib import metadata
 from typing import Any, NoReturn
 
 import click
@@ -36,8 +37,15 @@ class _Cardhold(click.Group):
         return list(self.commands)
 
 
+def _version() -> str:
+    try:
+        return metadata.version("cardhold")
+    except metadata.PackageNotFoundError:
+        return "of a checkout that is not installed"
+
+
 @click.group(cls=_Cardhold, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="cardhold", message="%(prog)s %(version)s")
+@click.version_option(_version(), message="%(prog)s %(version)s")
 def cardhold() -> None:
     """Keep card holds safe, one Temporal workflow for each reservation.
 

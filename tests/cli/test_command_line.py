@@ -116,6 +116,13 @@ def test_help_names_every_exit_code_and_cuts_no_summary() -> None:
     assert "..." not in text.partition("Commands:")[2]
 
 
+def test_the_version_is_told_also_where_nothing_is_installed() -> None:
+    done = _run("--version")
+
+    assert done.exit_code == 0
+    assert done.stdout.startswith("cardhold ")
+
+
 def test_an_unexpected_error_says_where_and_not_what() -> None:
     with pytest.raises(KeyError) as caught:
         {}["a secret"]  # pyright: ignore[reportUnusedExpression] - it raises
