@@ -23,7 +23,6 @@ from temporalio.runtime import (
     TelemetryFilter,
 )
 from temporalio.worker import PollerBehaviorAutoscaling, UnsandboxedWorkflowRunner, Worker
-from workflows.reservation import Reservation
 
 from activities.converter import data_converter
 from activities.holds import Holds
@@ -35,16 +34,19 @@ from worker.cannot_start import CannotStart
 from worker.settings import Settings, WorkerSettings
 from worker.temporal import connect
 from worker.times import check_times
+from workflows.reservation import Reservation
 
 logger = logging.getLogger("cardhold.worker")
 
 # With the default of five, one poller alone waits for new starts; those that it misses are written
 # to a table first. Twenty: the slowest one in a hundred authorizations took 353 ms instead of 945.
 _POLLERS = PollerBehaviorAutoscaling(minimum=5, initial=20, maximum=50)
-# A burst of deadlines queues for longer than the default of ten seconds; each task that expires
-# there is done again with its whole history, which halves the rate just when it matters. A dead
-# worker's queue is left at once all the same: the server sees that nobody polls it.
-_STICKY_FOR = timedelta(minutes=2)
+# How long a reservation waits for the worker that has it in memory, before any other may take it.
+# A worker that is killed leaves its reservations waiting that long (measured: with two minutes, a
+# capture at the front desk had no answer for two minutes), so it has to fit into an update's 45 s
+# with room for the work. Longer would spare a burst of deadlines some replays; a person at the
+# desk comes first.
+_STICKY_FOR = timedelta(seconds=10)
 # Workflow tasks are pure Python: more at once only wait for the one interpreter, and the SDK takes
 # a task that had no turn within two seconds for a deadlock.
 _WORKFLOW_TASKS_PER_CORE, _WORKFLOW_TASKS_MIN = 4, 24

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 import socket
 import sys
@@ -25,7 +26,7 @@ from temporalio.client import Client as TemporalClient
 from temporalio.envconfig import ClientConnectConfig
 
 from cardhold.client import Client
-from cardhold.messages import HoldRequest
+from cardhold.messages import Capture, HoldRequest
 from simulator.server import Simulator
 from worker.cannot_start import CannotStart
 from worker.embedded import EmbeddedTemporal
@@ -37,6 +38,8 @@ ROOT = Path(__file__).parents[2]
 READY_WITHIN_S = 30
 # Long enough to send a signal in the middle of a call on a busy machine.
 CALL_S = 3.0
+# An update answers within 45 s; half of that leaves room for the work itself.
+ANSWER_WITHIN_S = 22
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -85,6 +88,14 @@ async def slow_authorization(simulator: Simulator) -> None:
     fault = {"gateway": "payroc", "operation": "authorize", "fault": "delay", "delay_s": CALL_S}
     async with httpx.AsyncClient() as http:
         (await http.post(f"{simulator.url}/admin/faults", json=fault)).raise_for_status()
+
+
+async def activity_events(client: TemporalClient, reservation_id: str) -> list[str]:
+    """What became of the reservation's activities, in order."""
+    history = await client.get_workflow_handle(f"reservation-{reservation_id}").fetch_history()
+    kinds = [event.WhichOneof("attributes") or "" for event in history.events]
+    found = [re.fullmatch(r"activity_task_(\w+)_event_attributes", kind) for kind in kinds]
+    return [kind.group(1) for kind in found if kind]
 
 
 def request() -> HoldRequest:
@@ -158,7 +169,8 @@ async def test_a_stopped_worker_finishes_the_call_and_the_next_one_knows(
     temporal: EmbeddedTemporal, number: signal.Signals
 ) -> None:
     asked = request()
-    client = Client(await TemporalClient.connect(temporal.address))
+    temporal_client = await TemporalClient.connect(temporal.address)
+    client = Client(temporal_client)
     async with Simulator() as simulator:
         await slow_authorization(simulator)
         options = ("--simulators", "--simulators-url", simulator.url)
@@ -168,13 +180,36 @@ async def test_a_stopped_worker_finishes_the_call_and_the_next_one_knows(
             await asyncio.sleep(CALL_S / 3)
             process.send_signal(number)
             code, told = await ended(process)
+        kept = await activity_events(temporal_client, asked.reservation_id)
         async with worker_process(*options, TEMPORAL_ADDRESS=temporal.address) as process:
             hold = await answer
         [booked] = await books(simulator)
     assert code == 0, told
     assert "stopped" in told
+    # The first worker's own answer: nobody had to ask the gateway again.
+    assert kept == ["scheduled", "started", "completed"]
     assert hold.state == "authorized"
     assert [effect["kind"] for effect in booked["effects"]] == ["authorize"]
+
+
+async def test_a_killed_worker_keeps_no_guest_waiting_longer_than_an_update_lasts(
+    temporal: EmbeddedTemporal,
+) -> None:
+    asked = request()
+    client = Client(await TemporalClient.connect(temporal.address))
+    async with Simulator() as simulator:
+        options = ("--simulators", "--simulators-url", simulator.url)
+        async with worker_process(*options, TEMPORAL_ADDRESS=temporal.address) as process:
+            await client.start(asked)
+            process.kill()
+            await process.wait()
+        async with worker_process(*options, TEMPORAL_ADDRESS=temporal.address) as process:
+            await until_ready(process)
+            async with asyncio.timeout(ANSWER_WITHIN_S):
+                hold = await client.send(asked.reservation_id, Capture(command_id="checkout"))
+        [booked] = await books(simulator)
+    assert hold.state == "captured"
+    assert [effect["kind"] for effect in booked["effects"]] == ["authorize", "capture"]
 
 
 async def test_metrics_are_served_where_asked_for(connection: ClientConnectConfig) -> None:
