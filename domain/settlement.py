@@ -178,23 +178,27 @@ def lapse(record: Record) -> None:
 
 def _final(record: Record, event: Event) -> Event:
     """What ends the hold: whatever was captured makes it captured."""
-    partly = record.life.state is HoldState.PARTIALLY_CAPTURED
-    return Event.SETTLE if record.ledger.captured_minor or partly else event
+    return Event.SETTLE if record.ledger.captured_minor else event
 
 
 def adopt(record: Record, payment: Payment) -> None:
-    """Take the gateway's figures for ours: they are what happened to the money."""
+    """Take the gateway's figures for ours: they are what happened to the money.
+
+    What was captured, by whomever, decides in which of the two states the hold rests: with a part
+    captured it cannot be adjusted below that part.
+    """
     ledger = record.ledger
     record.external = None
     record.end_attention(AttentionReason.EXTERNAL_CHANGE)
-    ledger.captured_minor = payment.captured.amount_minor
-    shown = payment.authorized.amount_minor
-    if payment.state is PaymentState.OPEN and shown > ledger.captured_minor:
-        ledger.authorize(shown)
-        return
-    ledger.authorize(max(ledger.authorized_minor, ledger.captured_minor))
+    taken, shown = payment.captured.amount_minor, payment.authorized.amount_minor
+    is_open = payment.state is PaymentState.OPEN
+    ledger.captures += taken > ledger.captured_minor
+    ledger.captured_minor = taken
+    ledger.authorize(max(shown if is_open else ledger.authorized_minor, taken))
+    if record.life.state is not (HoldState.PARTIALLY_CAPTURED if taken else HoldState.AUTHORIZED):
+        record.life.move(Event.STAND_PARTLY if taken else Event.STAND)
     if payment.state is PaymentState.EXPIRED:
         lapse(record)
-        return
-    ledger.release()
-    record.life.move(_final(record, Event.FREE))
+    elif not is_open or not ledger.remaining_minor:
+        ledger.release()
+        record.life.move(_final(record, Event.FREE))
