@@ -116,8 +116,17 @@ class Keeper:
             return
         self.is_idle = True
         at, why = (step.at, f"until the next step: {step.kind}") if step else (None, "")
-        await self._waiting.until(lambda: bool(self.inbox.waiting), at, why)
+        await self._waiting.until(lambda: self._is_called_from(step), at, why)
         self.is_idle = False
+
+    def _is_called_from(self, step: Step | None) -> bool:
+        """Whether there is more to do than wait for this step.
+
+        The desk may have changed what comes next, a new deadline say, or ended the hold.
+        """
+        if self.inbox.waiting or self.record.life.is_over:
+            return True
+        return next_step(self.record, workflow.now()) != step
 
     async def _when_due(self, step: Step) -> None:
         """A step of the plan is one more instruction: what arrived before it goes first.
