@@ -1,0 +1,85 @@
+"""What must be true of every reservation at any time, whatever a test has done to it."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from temporalio.api.enums.v1 import EventType, WorkflowTaskFailedCause
+from temporalio.client import WorkflowExecutionStatus, WorkflowHistory
+
+from tests.workflows.stack import Json, Reserved, Stack
+
+_AMOUNTS = ("authorized", "captured", "released", "expired", "remaining", "in_doubt")
+FINAL = frozenset({"captured", "released", "expired", "abandoned"})
+
+
+def adds_up(hold: Json) -> None:
+    """Captured, released, expired and remaining add up to what was authorized."""
+    minor = {name: hold[name]["amount_minor"] for name in _AMOUNTS}
+    parts = minor["captured"] + minor["released"] + minor["expired"] + minor["remaining"]
+    assert parts == minor["authorized"], minor
+    assert all(amount >= 0 for amount in minor.values()), minor
+    assert len({hold[name]["currency"] for name in _AMOUNTS}) == 1
+    if hold["state"] in FINAL:
+        assert minor["remaining"] == minor["in_doubt"] == 0, minor
+        assert hold["closed_at"] is not None
+
+
+def agrees(hold: Json, book: Json) -> None:
+    """The hold says of the money what the bank's books say."""
+    assert hold["payment_id"] == book["payment_id"]
+    assert hold["captured"]["amount_minor"] == book["captured_minor"]
+    assert book["refunded_minor"] == 0
+    remaining = hold["remaining"]["amount_minor"]
+    assert remaining == (_left(book) if book["state"] == "open" else 0)
+    if book["state"] != "open":
+        assert hold["released"]["amount_minor"] == book["released_minor"]
+
+
+def _left(book: Json) -> int:
+    return book["authorized_minor"] - book["captured_minor"] - book["released_minor"]
+
+
+def moved_once(books: list[Json]) -> None:
+    """No instruction had its effect twice.
+
+    A capture may release the rest under its own key; for the rest a key has one effect. No hold
+    is authorized, captured or released more than once.
+    """
+    effects = Counter(
+        (effect["key"], effect["kind"]) for book in books for effect in book["effects"]
+    )
+    assert [name for name, times in effects.items() if times > 1] == []
+    for book in books:
+        kinds = Counter(effect["kind"] for effect in book["effects"])
+        assert all(kinds[kind] <= 1 for kind in ("authorize", "capture", "release", "refund"))
+
+
+async def all_is_well(stack: Stack) -> None:
+    """After a test: every reservation adds up, replays, and was never stalled by a failed task."""
+    moved_once(await stack.books())
+    for reserved in stack.opened:
+        history = await reserved.history()
+        never_stalled(history)
+        await reserved.replays()
+        description = await reserved.handle.describe()
+        if description.status == WorkflowExecutionStatus.COMPLETED:
+            adds_up(await reserved.ended())
+
+
+async def end(reserved: Reserved) -> None:
+    """End a reservation that a test has left open."""
+    description = await reserved.handle.describe()
+    if description.status == WorkflowExecutionStatus.RUNNING:
+        await reserved.handle.terminate("the test is over")
+
+
+def never_stalled(history: WorkflowHistory) -> None:
+    """No workflow task has failed, unless a reset ended it."""
+    causes = [
+        event.workflow_task_failed_event_attributes.cause
+        for event in history.events
+        if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED
+    ]
+    reset = WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_RESET_WORKFLOW
+    assert [cause for cause in causes if cause != reset] == []
