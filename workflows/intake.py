@@ -56,7 +56,12 @@ def holds_a_card_number(payloads: Sequence[object]) -> bool:
 
 
 def _holds_card_data(payload: Payload) -> bool:
-    return holds_card_data(payload.data.decode(errors="replace"))
+    if holds_card_data(payload.data.decode(errors="replace")):
+        return True
+    try:
+        return holds_card_data(read_json(payload.data))  # JSON may write a digit as an escape
+    except InvalidMessage:
+        return False
 
 
 def shown_name(name: str) -> str:
