@@ -31,7 +31,7 @@ from domain.capabilities import Capabilities
 from domain.expiry import Terms, expiry, rule_for, terms
 from domain.ledger import Ledger
 from domain.lifecycle import Life
-from domain.outcome import Payment
+from domain.outcome import Payment, PaymentState
 
 REFUSED_KEPT = 50
 # The most urgent stands in the hold; the others wait until it has ended.
@@ -190,6 +190,15 @@ class Record:
         lapses = expiry(since, payment.expires_at, rule, window)
         self.expires_at, self.expiry_source = lapses.at, lapses.source
         self.set_terms()
+
+    def is_as_shown(self, payment: Payment) -> bool:
+        """Whether the gateway shows an open hold with the figures that we have."""
+        ledger = self.ledger
+        return (
+            payment.state is PaymentState.OPEN
+            and payment.authorized.amount_minor == ledger.authorized_minor
+            and payment.captured.amount_minor == ledger.captured_minor
+        )
 
     def set_terms(self) -> None:
         """Work the deadline out anew, after the expiry or the plan has changed."""

@@ -87,15 +87,19 @@ class Courier:
         # A run that a reset made has forgotten what the run before it sent, up to the reset. This
         # is known at once, but in the replayed part too: it may decide what an activity is told,
         # and nothing of what is done next.
-        self._is_second_run = info.original_execution_run_id != info.run_id
+        self.is_second_run = info.original_execution_run_id != info.run_id
+        # Where the reset was made the random seed changes, and so it does again in every replay.
+        # A reset to the very first task changes it before we can look: then that task's history
+        # is longer than a fresh start's.
         self._seed = workflow.random_seed()
+        self._began_reset = self.is_second_run and info.get_current_history_length() > _FRESH_START
         self._errands = 0
         self._reset_at: datetime | None = None
 
     @property
     def was_reset(self) -> bool:
-        """Whether a reset lies before this point of the history: there the random seed changes."""
-        return workflow.random_seed() != self._seed
+        """Whether a reset lies before this point of the history."""
+        return self._began_reset or workflow.random_seed() != self._seed
 
     def first_try(self, entry: Entry, answer_by: datetime) -> Errand:
         """Send an operation, and keep at it for as long as somebody waits."""
@@ -193,7 +197,7 @@ class Courier:
             payment_id=_made_elsewhere(entry) if authorizes else record.payment_id,
             reference=None if authorizes else record.gateway_reference,
             send_by=entry.send_by,
-            look_first=manner.patient or record.cautious or self._is_second_run,
+            look_first=manner.patient or record.cautious or self.is_second_run,
             patient=manner.patient,
             repeated=entry.state is OperationState.UNKNOWN,
             absent_after=manner.absent_after or self._absent_after(),
@@ -209,7 +213,7 @@ class Courier:
     def _absent_after(self) -> datetime:
         """From when on "not found" is proof, where this run has sent nothing so far."""
         now = workflow.now()
-        if not self._is_second_run:
+        if not self.is_second_run:
             return now
         if self.was_reset and self._reset_at is None:
             self._reset_at = now
@@ -223,5 +227,7 @@ def _made_elsewhere(entry: Entry) -> str | None:
     return method.token if method is not None and adopts else None
 
 
+# Events before a first workflow task acts: started, task scheduled, task started.
+_FRESH_START = 3
 _URGENT = Priority(priority_key=1)
 _ORDINARY = Priority(priority_key=3)

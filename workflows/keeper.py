@@ -15,10 +15,11 @@ from domain.calls import Ending, Settled
 from domain.lifecycle import Event
 from domain.outcome import PaymentState
 from domain.planner import Asked, Problem, operations
-from domain.record import Entry, Record
+from domain.record import RESTING, Entry, Record
 from domain.settlement import adopt, lapse, note_external
 from workflows import timing
 from workflows.carrier import Carrier
+from workflows.courier import Errand
 from workflows.desk import Desk
 from workflows.inbox import Ask, Inbox
 from workflows.telling import write_attributes
@@ -46,6 +47,7 @@ class Keeper:
         self._waiting = Waiting(record, self._desk, self._cancel)
         self._carrier = Carrier(record, self.inbox, self._desk, self._waiting)
         self._due_since: datetime | None = None
+        self._has_looked = False
 
     async def keep(self) -> None:
         """Authorize, then carry out one instruction after another until nothing is held."""
@@ -94,7 +96,7 @@ class Keeper:
     def _is_too_late(self, entry: Entry) -> bool:
         """A worker that comes back late blocks nobody's card; but an earlier run may have."""
         late = entry.send_by is not None and workflow.now() >= entry.send_by
-        return late and not self._carrier.courier.was_reset
+        return late and not self._carrier.courier.is_second_run
 
     async def _turn(self) -> None:
         unknown = self.record.unknown()
@@ -111,6 +113,7 @@ class Keeper:
 
     async def _rest(self, step: Step | None) -> None:
         """Nothing to do: wait for an instruction, or for the next step's hour."""
+        await self._look_what_an_earlier_run_did()
         self._face_what_the_gateway_shows()
         if self.record.life.is_over:
             return
@@ -124,7 +127,7 @@ class Keeper:
 
         The desk may have changed what comes next, a new deadline say, or ended the hold.
         """
-        if self.inbox.waiting or self.record.life.is_over:
+        if self.inbox.waiting or self.record.life.is_over or self._has_yet_to_look():
             return True
         return next_step(self.record, workflow.now()) != step
 
@@ -217,27 +220,52 @@ class Keeper:
 
     async def _look_whether_lapsed(self) -> None:
         """A lapsed hold is gone at the gateway; one that is still there is released."""
-        record, now = self.record, workflow.now()
-        probe = Entry(
-            number=len(record.entries) + 1,
-            kind=OperationKind.RELEASE,
-            command_id=DEADLINE,
-            amount=record.ledger.money(record.ledger.remaining_minor),
-            final=True,
-            requested_at=now,
-        )
-        errand = self._carrier.courier.inspect(probe)
+        record = self.record
+        errand = self._probe()
         await self._waiting.until(errand.is_back)
         settled = errand.settled()
+        payment = settled.payment if settled else None
         if settled is None:
             return
-        payment = settled.payment
         if payment is None or payment.state in {PaymentState.EXPIRED, PaymentState.DECLINED}:
             lapse(record)
         elif payment.state is PaymentState.OPEN:
             await self._by_plan(Release(reason="it lapsed, and the gateway still shows it"))
         else:
             record.external = payment
+
+    async def _look_what_an_earlier_run_did(self) -> None:
+        """After a reset, once its repeated messages are served: the rest the gateway knows."""
+        record = self.record
+        if not self._has_yet_to_look():
+            return
+        errand = self._probe()
+        await self._waiting.until(lambda: errand.is_back() or bool(self.inbox.waiting))
+        if not errand.is_back():
+            errand.call_off()
+            return
+        self._has_looked = True
+        settled = errand.settled()
+        payment = settled.payment if settled else None
+        if payment is not None and not record.is_as_shown(payment):
+            record.external = payment
+
+    def _has_yet_to_look(self) -> bool:
+        was_reset = self._carrier.courier.was_reset
+        return was_reset and not self._has_looked and self.record.life.state in RESTING
+
+    def _probe(self) -> Errand:
+        """Look at the payment, whatever was done to it and by whom."""
+        record = self.record
+        entry = Entry(
+            number=len(record.entries) + 1,
+            kind=OperationKind.RELEASE,
+            command_id=DEADLINE,
+            amount=record.ledger.money(record.ledger.remaining_minor),
+            final=True,
+            requested_at=workflow.now(),
+        )
+        return self._carrier.courier.inspect(entry)
 
     def _face_what_the_gateway_shows(self) -> None:
         """What the gateway shows and we did not do: an earlier run did it, or somebody else."""
