@@ -11,7 +11,7 @@ from datetime import timedelta
 import pytest
 
 from cardhold.hold import FINAL_STATES, HoldState, OperationState, StepKind
-from cardhold.messages import Adjust, Capture, Release
+from cardhold.messages import Adjust, Capture, OnDeadline, Release
 from domain.agenda import agenda, deadline_amount, next_step
 from domain.calls import Ending, Settled
 from domain.outcome import PaymentState
@@ -69,7 +69,7 @@ def refuse_capture(record: Record, command_id: str = "deadline") -> None:
 
 
 def test_a_hold_is_released_at_its_deadline_unless_somebody_says_otherwise() -> None:
-    assert REST == plan(held())
+    assert plan(held()) == REST
 
 
 def test_a_plan_to_capture_takes_all_that_is_held() -> None:
@@ -86,13 +86,13 @@ def test_a_plan_with_an_amount_takes_that_much_and_frees_the_rest() -> None:
         REST[2],
     ] == plan(record)
     record.warned = True
-    assert (K.CAPTURE, DEADLINE, 30_00) == due(record, DEADLINE)
+    assert due(record, DEADLINE) == (K.CAPTURE, DEADLINE, 30_00)
 
 
 @pytest.mark.parametrize(("own", "taken"), [(59_99, 59_99), (60_00, 60_00), (80_00, 60_00)])
 def test_what_the_deadline_captures_is_capped_at_what_remains(own: int, taken: int) -> None:
     record = partly_captured(40_00)
-    record.plan.on_deadline = held(on_deadline="capture").plan.on_deadline
+    record.plan.on_deadline = OnDeadline.CAPTURE
     record.plan.deadline_amount = usd(own)
     assert usd(taken) == deadline_amount(record)
 
@@ -124,7 +124,7 @@ def test_a_refused_deadline_capture_is_given_up_when_half_the_margin_is_left() -
     refuse_capture(record)
     assert [REST[0], (K.RELEASE, GIVEN_UP, HELD), REST[2]] == plan(record)
     record.warned = True
-    assert (K.RELEASE, GIVEN_UP, HELD) == due(record, DEADLINE)
+    assert due(record, DEADLINE) == (K.RELEASE, GIVEN_UP, HELD)
 
 
 def test_a_refused_release_is_tried_an_hour_later_and_so_is_the_look_after_the_expiry() -> None:
@@ -133,7 +133,22 @@ def test_a_refused_release_is_tried_an_hour_later_and_so_is_the_look_after_the_e
     [entry] = begin(record, Release(), NOW + hours(WEEK - 0.5))
     refused = Settled(ending=Ending.NOT_DONE, detail="terminal closed")
     settle(record, entry, refused, NOW + hours(WEEK - 0.5))
-    assert [(K.RELEASE, WEEK + 0.5, HELD), (K.LOOK_UP, WEEK + 0.5, None)] == plan(record)
+    assert plan(record) == [(K.RELEASE, WEEK + 0.5, HELD), (K.LOOK_UP, WEEK + 0.5, None)]
+
+
+def test_after_a_refused_release_the_deadline_captures_nothing() -> None:
+    record = held(on_deadline="capture")
+    [entry] = begin(record, Release())
+    settle(record, entry, Settled(ending=Ending.NOT_DONE, detail="terminal closed"), NOW)
+    assert (K.RELEASE, 1, HELD) in plan(record)
+    assert K.CAPTURE not in {kind for kind, _, _ in plan(record)}
+
+
+def test_a_plan_changed_to_release_after_a_refused_capture_acts_at_the_deadline() -> None:
+    record = held(on_deadline="capture")
+    refuse_capture(record)
+    record.plan.on_deadline = OnDeadline.RELEASE
+    assert plan(record) == REST
 
 
 def test_a_part_captured_leaves_the_rest_to_the_deadline() -> None:
@@ -142,17 +157,17 @@ def test_a_part_captured_leaves_the_rest_to_the_deadline() -> None:
 
 
 def test_after_a_decline_another_card_may_be_given_for_half_an_hour() -> None:
-    assert [(K.GIVE_UP, 0.5, None)] == plan(declined())
+    assert plan(declined()) == [(K.GIVE_UP, 0.5, None)]
 
 
 def test_an_authorization_under_way_has_no_hour_of_its_own() -> None:
-    assert [] == plan(starting())
+    assert plan(starting()) == []
 
 
 @pytest.mark.parametrize("state", sorted(FINAL_STATES))
 def test_after_the_end_nothing_is_ahead(state: HoldState) -> None:
     record = in_state(state)
-    assert [] == plan(record)
+    assert plan(record) == []
     assert due(record, WEEK + 1) is None
 
 
@@ -173,20 +188,20 @@ def test_an_unknown_outcome_is_looked_up_now_and_the_deadline_stands() -> None:
 def test_an_unknown_authorization_is_looked_up_and_nothing_else() -> None:
     record = starting()
     record.entries[0].state = OperationState.UNKNOWN
-    assert [(K.LOOK_UP, 1, None)] == plan(record, at=1)
+    assert plan(record, at=1) == [(K.LOOK_UP, 1, None)]
     assert due(record, 1) is None
 
 
 def test_what_the_gateway_has_settled_by_itself_has_no_plan() -> None:
     record = held()
     note_external(record, payment(PaymentState.CAPTURED, captured=HELD), NOW)
-    assert [] == plan(record)
+    assert plan(record) == []
 
 
 def test_a_hold_that_somebody_only_changed_keeps_its_plan() -> None:
     record = held()
     note_external(record, payment(authorized=80_00), NOW)
-    assert REST == plan(record)
+    assert plan(record) == REST
 
 
 @pytest.mark.parametrize("at", [0, WARNED, DEADLINE, WEEK - 0.001])
@@ -205,9 +220,9 @@ def test_a_hold_that_has_lapsed_is_only_looked_at(at: float, *, tried: bool) -> 
 def test_every_step_says_why() -> None:
     record = held(on_deadline="capture", deadline_amount="30.00 USD")
     why = [step.why for step in agenda(record, NOW)]
-    assert [
+    assert why == [
         "the hold lapses at 2026-03-08 12:00 UTC",
         "before the hold lapses",
         "what the deadline does not capture is freed",
         "a hold that has lapsed is gone at the gateway by then; one that is not is released",
-    ] == why
+    ]

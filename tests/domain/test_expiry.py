@@ -68,7 +68,7 @@ def test_an_unknown_brand_has_no_rule(brand: str | None) -> None:
 def test_other_merchants_get_no_long_hold(category: str | None) -> None:
     rule = rule_for("Visa", category, GUEST)
     assert rule is not None
-    assert 7 * DAY == rule.window
+    assert rule.window == 7 * DAY
 
 
 def test_lodging_and_rental_end_where_the_scheme_ends_them() -> None:
@@ -85,7 +85,7 @@ def test_the_gateways_own_word_comes_first() -> None:
 @pytest.mark.parametrize("says", [NOW, NOW - DAY])
 def test_a_gateways_word_that_lies_in_the_past_is_no_word(says: datetime) -> None:
     lapses = expiry(NOW, says, None, 7 * DAY)
-    assert (NOW + 7 * DAY, ExpirySource.DEFAULT) == (lapses.at, lapses.source)
+    assert (lapses.at, lapses.source) == (NOW + 7 * DAY, ExpirySource.DEFAULT)
 
 
 @pytest.mark.parametrize(
@@ -106,10 +106,10 @@ def test_of_rule_and_window_the_shorter_counts(
 
 def test_a_week_is_decided_half_a_day_early_and_told_a_day_before_that() -> None:
     at = terms(NOW, NOW + 7 * DAY, 12 * HOUR, None)
-    assert (NOW + 7 * DAY - 12 * HOUR, DeadlineBy.EXPIRY) == (at.deadline, at.deadline_by)
+    assert (at.deadline, at.deadline_by) == (NOW + 7 * DAY - 12 * HOUR, DeadlineBy.EXPIRY)
     assert at.deadline - WARNING == at.warn_at
-    assert NOW + 7 * DAY - 6 * HOUR == at.give_up_capture_at
-    assert NOW + 7 * DAY == at.expires_at
+    assert at.give_up_capture_at == NOW + 7 * DAY - 6 * HOUR
+    assert at.expires_at == NOW + 7 * DAY
 
 
 @pytest.mark.parametrize("life", [timedelta(seconds=10), HOUR, 24 * HOUR - timedelta(seconds=1)])
@@ -119,7 +119,7 @@ def test_a_margin_is_cut_to_half_of_the_real_window(life: timedelta) -> None:
 
 
 def test_a_margin_of_exactly_half_is_kept() -> None:
-    assert NOW + 12 * HOUR == terms(NOW, NOW + DAY, 12 * HOUR, None).deadline
+    assert terms(NOW, NOW + DAY, 12 * HOUR, None).deadline == NOW + 12 * HOUR
 
 
 @pytest.mark.parametrize("early", [timedelta(microseconds=1), DAY, 6 * DAY])
@@ -129,7 +129,7 @@ def test_a_callers_own_deadline_counts_if_it_is_earlier_and_warns_of_nothing(
     settle_by = NOW + 7 * DAY - 12 * HOUR - early
     at = terms(NOW, NOW + 7 * DAY, 12 * HOUR, settle_by)
     assert (settle_by, DeadlineBy.SETTLE_BY, None) == (at.deadline, at.deadline_by, at.warn_at)
-    assert NOW + 7 * DAY - 6 * HOUR == at.give_up_capture_at
+    assert at.give_up_capture_at == NOW + 7 * DAY - 6 * HOUR
 
 
 @pytest.mark.parametrize("late", [timedelta(0), timedelta(microseconds=1), 30 * DAY])

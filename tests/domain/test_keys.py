@@ -75,7 +75,7 @@ def test_another_process_with_another_hash_seed_derives_the_same() -> None:
 @given(NAMES)
 def test_a_key_has_the_shape_of_a_uuid_v4(name: OperationName) -> None:
     key = UUID(name.key())
-    assert (4, "specified in RFC 4122") == (key.version, key.variant)
+    assert (key.version, key.variant) == (4, "specified in RFC 4122")
     assert str(key) == name.key()
 
 

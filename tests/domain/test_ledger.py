@@ -77,11 +77,11 @@ def test_lowering_lowers_what_is_authorized() -> None:
     ledger = Ledger("USD")
     ledger.authorize(100_00)
     ledger.authorize(60_00)
-    assert (60_00, 60_00, 0) == (
+    assert (
         ledger.authorized_minor,
         ledger.remaining_minor,
         ledger.released_minor,
-    )
+    ) == (60_00, 60_00, 0)
 
 
 def test_amounts_are_in_the_holds_own_currency() -> None:

@@ -132,5 +132,5 @@ def test_two_lives_share_nothing() -> None:
 
 
 def test_the_refusal_says_what_is_not_possible_and_where() -> None:
-    with pytest.raises(IllegalMove, match="^capture is not possible while the hold is declined$"):
+    with pytest.raises(IllegalMove, match=r"^capture is not possible while the hold is declined$"):
         life_in(HoldState.DECLINED).move(Event.CAPTURE)

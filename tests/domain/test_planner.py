@@ -81,7 +81,7 @@ def test_a_turn_is_taken_or_refused_as_the_contract_says(state: HoldState, name:
         judge(record, COMMANDS[name])
         return
     problem = refused(record, COMMANDS[name])
-    assert (T.ILLEGAL_MOVE, None) == (problem.type, problem.field)
+    assert (problem.type, problem.field) == (T.ILLEGAL_MOVE, None)
     assert problem.message == f"{name} is not possible while the hold is {state}"
 
 
@@ -89,7 +89,7 @@ def test_a_turn_is_taken_or_refused_as_the_contract_says(state: HoldState, name:
 @pytest.mark.parametrize("name", COMMANDS)
 def test_after_the_end_everything_comes_too_late(state: HoldState, name: str) -> None:
     problem = refused(in_state(state), COMMANDS[name])
-    assert T.CLOSED == problem.type
+    assert problem.type == T.CLOSED
     assert state in problem.message
 
 
@@ -98,7 +98,7 @@ def test_after_the_end_everything_comes_too_late(state: HoldState, name: str) ->
 
 def test_another_card_is_asked_for_the_amount_that_was_wanted() -> None:
     [entry] = operations(declined(), asked(AUTHORIZE))
-    assert [(OperationKind.AUTHORIZE, HELD, True)] == shown((entry,))
+    assert shown((entry,)) == [(OperationKind.AUTHORIZE, HELD, True)]
     assert AUTHORIZE.payment_method == entry.payment_method
 
 
@@ -146,19 +146,19 @@ def test_a_capture_takes_its_amount_and_raises_the_hold_first_where_it_must(
 
 
 def test_a_second_capture_takes_what_is_left() -> None:
-    assert [(OperationKind.CAPTURE, 60_00, True)] == shown(
-        operations(partly_captured(40_00), asked(CAPTURE))
-    )
+    assert shown(operations(partly_captured(40_00), asked(CAPTURE))) == [
+        (OperationKind.CAPTURE, 60_00, True)
+    ]
 
 
 def test_a_release_frees_what_is_left() -> None:
-    assert [(OperationKind.RELEASE, 60_00, True)] == shown(
-        operations(partly_captured(40_00), asked(RELEASE))
-    )
+    assert shown(operations(partly_captured(40_00), asked(RELEASE))) == [
+        (OperationKind.RELEASE, 60_00, True)
+    ]
 
 
 def test_a_release_after_a_decline_sends_nothing() -> None:
-    assert () == operations(declined(), asked(RELEASE))
+    assert operations(declined(), asked(RELEASE)) == ()
 
 
 def test_an_operation_remembers_who_asked_for_it_and_why() -> None:
@@ -217,7 +217,7 @@ def test_the_last_capture_that_an_account_takes_has_to_be_final() -> None:
     record = partly_captured(40_00)
     record.capabilities = Capabilities(captures_max=2)
     problem = refused(record, capture(amount="10.00 USD", final=False))
-    assert (T.NOT_SUPPORTED, "final") == (problem.type, problem.field)
+    assert (problem.type, problem.field) == (T.NOT_SUPPORTED, "final")
     assert operations(record, asked(capture(amount="10.00 USD")))
 
 
@@ -226,21 +226,21 @@ def test_the_last_capture_that_an_account_takes_has_to_be_final() -> None:
 
 def test_a_hold_with_a_part_captured_cannot_be_raised_any_more() -> None:
     problem = refused(partly_captured(40_00), capture(amount="60.01 USD"))
-    assert (T.ILLEGAL_MOVE, "amount") == (problem.type, problem.field)
+    assert (problem.type, problem.field) == (T.ILLEGAL_MOVE, "amount")
     assert "only 60.00 USD is still held" in problem.message
 
 
 @pytest.mark.parametrize("by", [-HELD, -HELD - 1, 10**12 - HELD + 1])
 def test_a_difference_has_to_leave_an_amount(by: int) -> None:
     problem = refused(held(), adjust(by={"amount_minor": by, "currency": "USD"}))
-    assert (T.INVALID_REQUEST, "by") == (problem.type, problem.field)
+    assert (problem.type, problem.field) == (T.INVALID_REQUEST, "by")
     assert "100.00 USD is held" in problem.message
 
 
 def test_where_the_deadline_has_an_amount_of_its_own_a_capture_has_to_say_its_own() -> None:
     record = held(on_deadline="capture", deadline_amount="30.00 USD")
     problem = refused(record, CAPTURE)
-    assert (T.INVALID_REQUEST, "amount") == (problem.type, problem.field)
+    assert (problem.type, problem.field) == (T.INVALID_REQUEST, "amount")
     assert operations(record, asked(capture(amount="100.00 USD")))
 
 

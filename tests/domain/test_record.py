@@ -10,7 +10,16 @@ import pytest
 from cardhold.hold import AttentionReason, OperationState
 from cardhold.messages import Capture
 from domain.capabilities import Capabilities
-from tests.domain.records import HELD, NOW, begin, declined, held, partly_captured, starting
+from tests.domain.records import (
+    EVERYTHING,
+    HELD,
+    NOW,
+    begin,
+    declined,
+    held,
+    partly_captured,
+    starting,
+)
 
 A = AttentionReason
 URGENT = [
@@ -21,8 +30,10 @@ URGENT = [
 def test_operations_are_numbered_in_order_whatever_they_are() -> None:
     record = partly_captured()
     begin(record, Capture())
-    assert ["authorize/1", "capture/2", "capture/3"] == [
-        operation.operation_id for operation in record.hold().operations
+    assert [operation.operation_id for operation in record.hold().operations] == [
+        "authorize/1",
+        "capture/2",
+        "capture/3",
     ]
     assert record.entry("capture/3") is record.entries[2]
     assert record.entry("release/3") is None
@@ -51,7 +62,7 @@ def test_an_attention_that_stands_keeps_its_hour_and_takes_the_newest_words() ->
     record.raise_attention(A.RELEASE_REFUSED, NOW, "first")
     record.raise_attention(A.RELEASE_REFUSED, NOW + timedelta(hours=1), "second")
     assert record.attention is not None
-    assert (NOW, "second") == (record.attention.since, record.attention.detail)
+    assert (record.attention.since, record.attention.detail) == (NOW, "second")
 
 
 def test_the_last_fifty_refusals_are_kept_and_all_are_counted() -> None:
@@ -59,8 +70,8 @@ def test_the_last_fifty_refusals_are_kept_and_all_are_counted() -> None:
     for number in range(60):
         record.refuse("capture", NOW, f"number {number}")
     hold = record.hold()
-    assert (60, 50) == (hold.refused_total, len(hold.refused))
-    assert ("number 10", "number 59") == (hold.refused[0].why, hold.refused[-1].why)
+    assert (hold.refused_total, len(hold.refused)) == (60, 50)
+    assert (hold.refused[0].why, hold.refused[-1].why) == ("number 10", "number 59")
 
 
 @pytest.mark.parametrize("state", OperationState)
@@ -75,19 +86,19 @@ def test_an_unknown_capture_puts_no_authorization_in_doubt() -> None:
     record = held()
     [entry] = begin(record, Capture())
     entry.state = OperationState.UNKNOWN
-    assert 0 == record.hold().in_doubt.amount_minor
+    assert record.hold().in_doubt.amount_minor == 0
     assert entry is record.unknown()
 
 
 def test_before_it_is_placed_a_hold_has_neither_expiry_nor_deadline() -> None:
     for record in (starting(), declined()):
         hold = record.hold()
-        assert (None, None, None, None) == (
+        assert (
             hold.authorized_at,
             hold.expires_at,
             hold.deadline,
             record.gone_by(),
-        )
+        ) == (None, None, None, None)
 
 
 @pytest.mark.parametrize(
@@ -101,7 +112,7 @@ def test_before_it_is_placed_a_hold_has_neither_expiry_nor_deadline() -> None:
 def test_a_callers_window_counts_where_it_is_the_shorter(
     fields: dict[str, str], source: str, days: int
 ) -> None:
-    hold = held(brand="Visa", **fields).hold()
+    hold = held(EVERYTHING, "Visa", **fields).hold()
     assert (source, NOW + timedelta(days=days)) == (hold.expiry_source, hold.expires_at)
 
 
@@ -117,7 +128,7 @@ def test_the_merchants_own_category_decides_how_long_a_hold_lives() -> None:
     ("fields", "hours"), [({}, 12), ({"safety_margin": "PT1H"}, 1), ({"safety_margin": "P31D"}, 84)]
 )
 def test_a_callers_margin_replaces_the_accounts(fields: dict[str, str], hours: int) -> None:
-    assert NOW + timedelta(days=7, hours=-hours) == held(**fields).hold().deadline
+    assert NOW + timedelta(days=7, hours=-hours) == held(EVERYTHING, None, **fields).hold().deadline
 
 
 def test_a_lapsed_hold_is_surely_gone_a_processing_time_after_its_expiry() -> None:

@@ -62,7 +62,7 @@ def ended(record: Record, command: Command, ending: Ending, **shown: object) -> 
 
 def test_an_approval_holds_the_money_and_starts_its_week() -> None:
     record = held()
-    assert (HELD, 0, 0, 0, HELD) == money(record)
+    assert money(record) == (HELD, 0, 0, 0, HELD)
     assert S.AUTHORIZED is record.life.state
     assert ("M2MJOG6O2Y", "REF", NOW, NOW + timedelta(days=7)) == (
         record.payment_id,
@@ -76,11 +76,11 @@ def test_an_approval_holds_the_money_and_starts_its_week() -> None:
 def test_without_an_approval_nothing_is_held_and_another_card_may_be_given(ending: Ending) -> None:
     record = starting()
     settle(record, record.entries[0], Settled(ending=ending), LATER)
-    assert (S.DECLINED, LATER, (0, 0, 0, 0, 0)) == (
+    assert (
         record.life.state,
         record.declined_at,
         money(record),
-    )
+    ) == (S.DECLINED, LATER, (0, 0, 0, 0, 0))
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_a_second_card_can_be_approved() -> None:
     card = {"kind": "stored_token", "token": "2967530000000011"}
     [entry] = begin(record, Authorize.model_validate({"payment_method": card}))
     done(record, entry, payment())
-    assert (S.AUTHORIZED, HELD) == (record.life.state, record.ledger.remaining_minor)
+    assert (record.life.state, record.ledger.remaining_minor) == (S.AUTHORIZED, HELD)
 
 
 @pytest.mark.parametrize(
@@ -165,14 +165,14 @@ def test_an_authorization_that_shows_more_than_was_asked_is_remembered(shown: ob
 def test_an_adjust_changes_the_total() -> None:
     record = held()
     done(record, begin(record, RAISE)[0])
-    assert (S.AUTHORIZED, (150_00, 0, 0, 0, 150_00)) == (record.life.state, money(record))
+    assert (record.life.state, money(record)) == (S.AUTHORIZED, (150_00, 0, 0, 0, 150_00))
 
 
 @pytest.mark.parametrize("ending", [Ending.DECLINED, Ending.NOT_DONE, Ending.ABSENT])
 def test_an_adjust_that_was_not_made_leaves_all_as_it_was(ending: Ending) -> None:
     record = held()
     entry = ended(record, RAISE, ending)
-    assert (S.AUTHORIZED, (HELD, 0, 0, 0, HELD)) == (record.life.state, money(record))
+    assert (record.life.state, money(record)) == (S.AUTHORIZED, (HELD, 0, 0, 0, HELD))
     assert record.attention is None
     assert entry.is_decided
     assert entry.state is not OperationState.DONE
@@ -188,7 +188,7 @@ def test_an_adjust_that_a_release_has_overtaken_moves_no_state_any_more() -> Non
 
     done(record, adjusting)
 
-    assert (S.AUTHORIZED, 150_00) == (record.life.state, record.ledger.remaining_minor)
+    assert (record.life.state, record.ledger.remaining_minor) == (S.AUTHORIZED, 150_00)
 
 
 def test_a_hold_can_lapse_while_an_adjust_is_unknown() -> None:
@@ -196,7 +196,7 @@ def test_a_hold_can_lapse_while_an_adjust_is_unknown() -> None:
     [entry] = begin(record, RAISE)
     entry.state = OperationState.UNKNOWN
     lapse(record)
-    assert (S.EXPIRED, (HELD, 0, 0, HELD, 0)) == (record.life.state, money(record))
+    assert (record.life.state, money(record)) == (S.EXPIRED, (HELD, 0, 0, HELD, 0))
 
 
 def test_an_adjust_that_an_earlier_run_went_beyond_is_done_and_its_figures_are_kept() -> None:
@@ -208,7 +208,7 @@ def test_an_adjust_that_an_earlier_run_went_beyond_is_done_and_its_figures_are_k
 
     adopt(record, shown)
 
-    assert (200_00, 0, 0, 0, 200_00) == money(record)
+    assert money(record) == (200_00, 0, 0, 0, 200_00)
 
 
 def test_after_an_adjust_it_is_the_new_figures_that_are_acknowledged() -> None:
@@ -220,7 +220,7 @@ def test_after_an_adjust_it_is_the_new_figures_that_are_acknowledged() -> None:
 
     adopt(record, record.external)
 
-    assert (150_00, 0, 0, 0, 150_00) == money(record)
+    assert money(record) == (150_00, 0, 0, 0, 150_00)
 
 
 # Capture and release.
@@ -239,19 +239,19 @@ def test_a_last_capture_frees_the_rest_where_the_gateway_does(
 def test_a_part_taken_leaves_the_rest_held_even_where_the_last_capture_frees() -> None:
     record = held(EVERYTHING.model_copy(update={"frees_rest": True}))
     done(record, begin(record, PART)[0])
-    assert (S.PARTIALLY_CAPTURED, 60_00) == (record.life.state, record.ledger.remaining_minor)
+    assert (record.life.state, record.ledger.remaining_minor) == (S.PARTIALLY_CAPTURED, 60_00)
 
 
 def test_releasing_the_rest_ends_as_captured() -> None:
     record = partly_captured(40_00)
     done(record, begin(record, RELEASE)[0])
-    assert (S.CAPTURED, (HELD, 40_00, 60_00, 0, 0)) == (record.life.state, money(record))
+    assert (record.life.state, money(record)) == (S.CAPTURED, (HELD, 40_00, 60_00, 0, 0))
 
 
 def test_releasing_all_ends_as_released() -> None:
     record = held()
     done(record, begin(record, RELEASE)[0])
-    assert (S.RELEASED, (HELD, 0, HELD, 0, 0)) == (record.life.state, money(record))
+    assert (record.life.state, money(record)) == (S.RELEASED, (HELD, 0, HELD, 0, 0))
 
 
 @pytest.mark.parametrize("ending", [Ending.DECLINED, Ending.NOT_DONE])
@@ -298,7 +298,7 @@ def test_what_somebody_else_did_is_told_and_nothing_is_assumed(command: Command)
     record = held()
     shown = payment(PaymentState.CAPTURED, captured=70_00)
     ended(record, command, Ending.CHANGED, payment=shown)
-    assert (S.AUTHORIZED, (HELD, 0, 0, 0, HELD)) == (record.life.state, money(record))
+    assert (record.life.state, money(record)) == (S.AUTHORIZED, (HELD, 0, 0, 0, HELD))
     assert record.attention is not None
     assert (A.EXTERNAL_CHANGE, shown) == (record.attention.reason, record.external)
     assert "100.00 USD held, 70.00 USD taken" in str(record.attention.detail)
@@ -336,7 +336,7 @@ def test_a_decided_operation_ends_the_attention_of_its_unknown_outcome() -> None
     entry.state = OperationState.UNKNOWN
     record.raise_attention(A.OUTCOME_UNKNOWN, NOW, "not looked up so far", entry)
     done(record, entry, payment(PaymentState.CAPTURED, captured=HELD))
-    assert (None, S.CAPTURED) == (record.attention, record.life.state)
+    assert (record.attention, record.life.state) == (None, S.CAPTURED)
 
 
 def test_of_two_unknown_outcomes_the_attention_stays_until_the_last() -> None:
@@ -390,10 +390,10 @@ def test_the_gateways_figures_become_ours(
     adopt(record, settled.payment)
 
     assert (state, figures) == (record.life.state, money(record))
-    assert (None, None) == (record.external, record.attention)
+    assert (record.external, record.attention) == (None, None)
 
 
 def test_a_capture_from_outside_counts_as_one() -> None:
     record = held()
     adopt(record, payment(captured=30_00))
-    assert 1 == record.ledger.captures
+    assert record.ledger.captures == 1

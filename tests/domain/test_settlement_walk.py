@@ -8,14 +8,14 @@ adjust. After every step the money adds up, the view can be shown, and a final s
 from __future__ import annotations
 
 import contextlib
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from cardhold.hold import FINAL_STATES, OperationKind, OperationState
+from cardhold.hold import FINAL_STATES, HoldState, OperationKind, OperationState
 from cardhold.messages import Adjust, Authorize, Capture, Instruction, Release, Reschedule
 from domain.agenda import agenda, next_step
 from domain.calls import Ending, Settled
@@ -25,9 +25,9 @@ from domain.outcome import Payment, PaymentState
 from domain.planner import Problem, operations, reschedule
 from domain.record import RESTING, Entry, Record
 from domain.settlement import adopt, is_partial, lapse, note_external, settle
-from tests.domain.records import NOW, asked, payment, send, starting
+from tests.domain.records import HELD, NOW, asked, payment, send, starting
 
-AMOUNTS = st.integers(1, 500_00)
+AMOUNTS = st.integers(1, 300_00)
 CAN = st.builds(
     Capabilities,
     raises=st.booleans(),
@@ -36,7 +36,19 @@ CAN = st.builds(
     frees_rest=st.booleans(),
 )
 CARD = {"kind": "stored_token", "token": "2967530000000011"}
-NEVER_DONE = st.sampled_from([Ending.DECLINED, Ending.NOT_DONE, Ending.ABSENT])
+#: None is a lost answer: the operation stays unknown.
+ENDINGS = st.sampled_from([
+    Ending.DONE, Ending.DONE, Ending.DONE, Ending.DECLINED, Ending.NOT_DONE, Ending.CHANGED, None
+])  # fmt: skip
+STATES = [PaymentState.OPEN] * 4 + sorted(set(PaymentState) - {PaymentState.PENDING})
+
+
+def _shown(state: PaymentState, total: int, taken: int) -> Payment:
+    """What a gateway can show: never more taken than was authorized."""
+    return payment(state, max(total, taken), taken)
+
+
+SHOWN = st.builds(_shown, st.sampled_from(STATES), AMOUNTS, st.just(0) | AMOUNTS)
 
 
 def money(amount_minor: int) -> dict[str, Any]:
@@ -44,59 +56,86 @@ def money(amount_minor: int) -> dict[str, Any]:
 
 
 class OneHold(RuleBasedStateMachine):
-    """One reservation; ``under_way`` are the operations of the instruction whose turn it is."""
+    """One reservation: every rule is one instruction with its end, or what time and others do."""
 
     def __init__(self) -> None:
         super().__init__()
         self.record = starting()
         self.now = NOW
-        self.under_way: list[Entry] = []
 
-    @initialize(can=CAN, to_capture=st.booleans())
-    def begin(self, can: Capabilities, *, to_capture: bool) -> None:
+    @initialize(can=CAN, to_capture=st.booleans(), approved=st.integers(0, 9))
+    def begin(self, can: Capabilities, approved: int, *, to_capture: bool) -> None:
         fields = {"on_deadline": "capture", "deadline_amount": money(30_00)} if to_capture else {}
         self.record = starting(can, **fields)
-        self.under_way = [self.record.entries[0]]
+        ending = Ending.DONE if approved else Ending.DECLINED
+        self.end(self.record.entries[0], ending, payment(authorized=HELD))
 
-    # What is asked.
+    # An instruction, and its end.
 
-    def is_idle(self) -> bool:
-        return not self.under_way and self.record.unknown() is None
-
-    def ask(self, command: Instruction) -> None:
+    def ask(self, command: Instruction, ending: Ending | None, shown: Payment) -> None:
+        if self.record.unknown() is not None and command.command_id != "deadline":
+            return  # refused, or kept for later
         before = repr(self.record.hold())
         try:
             planned = operations(self.record, asked(command, self.now))
         except Problem:
             assert before == repr(self.record.hold())
             return
-        self.under_way = [self.record.add(entry) for entry in planned]
-        if not planned:
+        entries = [self.record.add(entry) for entry in planned]
+        if not entries:
             self.record.life.move(Event.RELEASE)
+        for entry in entries:
+            if any(earlier.state is not OperationState.DONE for earlier in self.before(entry)):
+                entry.state = OperationState.NOT_DONE
+            elif not self.is_held_already(entry):
+                send(self.record, entry, self.now)
+                self.end(entry, ending, shown)
+
+    def before(self, entry: Entry) -> list[Entry]:
+        """The operations of the same instruction that go before this one."""
+        same = [other for other in self.record.entries if other.command_id == entry.command_id]
+        return [
+            other for other in same if other.number == entry.number - 1 and other.kind == "adjust"
+        ]
+
+    def is_held_already(self, entry: Entry) -> bool:
+        held = self.record.ledger.authorized_minor
+        if entry.kind is OperationKind.ADJUST and entry.amount.amount_minor == held:
+            entry.state = OperationState.DONE
+            return True
+        return False
+
+    def end(self, entry: Entry, ending: Ending | None, shown: Payment) -> None:
+        if ending is None:
+            entry.state = OperationState.UNKNOWN
             return
-        send(self.record, self.under_way[0], self.now)
+        if ending is Ending.DONE and entry.kind is not OperationKind.AUTHORIZE:
+            shown = payment(authorized=entry.amount.amount_minor)
+        settled = Settled(ending=ending, payment=shown)
+        if is_partial(self.record, entry, settled):
+            settled = Settled(ending=Ending.DECLINED, payment=shown)
+        settle(self.record, entry, settled, self.now)
+        assert entry.is_decided
 
-    @precondition(is_idle)
-    @rule(total=AMOUNTS)
-    def adjust(self, total: int) -> None:
-        if total != self.record.ledger.authorized_minor:  # the run sends nothing for that
-            self.ask(Adjust.model_validate({"amount": money(total)}))
+    @rule(total=AMOUNTS, ending=ENDINGS, shown=SHOWN)
+    def adjust(self, total: int, ending: Ending | None, shown: Payment) -> None:
+        self.ask(Adjust.model_validate({"amount": money(total)}), ending, shown)
 
-    @precondition(is_idle)
-    @rule(amount=st.none() | AMOUNTS, final=st.booleans())
-    def capture(self, amount: int | None, *, final: bool) -> None:
-        fields = {"amount": money(amount)} if amount else {}
-        self.ask(Capture.model_validate({**fields, "final": final}))
+    @rule(amount=AMOUNTS, final=st.booleans(), ending=ENDINGS, shown=SHOWN)
+    def capture(self, amount: int, ending: Ending | None, shown: Payment, *, final: bool) -> None:
+        part = amount if final else max(1, amount // 6)
+        command = Capture.model_validate({"amount": money(part), "final": final})
+        self.ask(command, ending, shown)
 
-    @precondition(is_idle)
-    @rule()
-    def release(self) -> None:
-        self.ask(Release())
+    @rule(ending=ENDINGS, shown=SHOWN)
+    def release(self, ending: Ending | None, shown: Payment) -> None:
+        self.ask(Release(), ending, shown)
 
-    @precondition(is_idle)
-    @rule()
-    def another_card(self) -> None:
-        self.ask(Authorize.model_validate({"payment_method": CARD}))
+    @precondition(lambda self: self.record.life.state is HoldState.DECLINED)
+    @rule(ending=ENDINGS, less=st.integers(0, 1))
+    def another_card(self, ending: Ending | None, less: int) -> None:
+        shown = payment(authorized=HELD - less)
+        self.ask(Authorize.model_validate({"payment_method": CARD}), ending, shown)
 
     @rule(minutes=st.integers(-5, 20_000), to_capture=st.none() | st.booleans())
     def change_the_plan(self, minutes: int, *, to_capture: bool | None) -> None:
@@ -106,102 +145,59 @@ class OneHold(RuleBasedStateMachine):
         with contextlib.suppress(Problem):
             reschedule(self.record, Reschedule.model_validate(plan), self.now)
 
-    # What comes back.
+    # While an outcome is unknown; after the end nobody asks any more.
 
-    def is_waiting(self) -> bool:
-        return bool(self.under_way)
+    def is_asking(self) -> bool:
+        return self.record.unknown() is not None and not self.record.life.is_over
 
-    def end(self, settled: Settled) -> None:
-        entry, *rest = self.under_way
-        if is_partial(self.record, entry, settled):
-            settled = Settled(ending=Ending.DECLINED, payment=settled.payment)
-        settle(self.record, entry, settled, self.now)
-        self.under_way = []
-        if entry.state is not OperationState.DONE:
-            for undone in rest:
-                undone.state = OperationState.NOT_DONE
-        elif rest:
-            self.under_way = rest
-            send(self.record, rest[0], self.now)
+    @precondition(is_asking)
+    @rule(ending=ENDINGS, shown=SHOWN)
+    def it_is_looked_up(self, ending: Ending | None, shown: Payment) -> None:
+        unknown = self.record.unknown()
+        assert unknown is not None
+        self.end(unknown, ending, shown)
 
-    @precondition(is_waiting)
-    @rule(less=st.integers(0, 3))
-    def it_is_done(self, less: int) -> None:
-        entry = self.under_way[0]
-        asked_for = entry.amount.amount_minor
-        approves = entry.kind is OperationKind.AUTHORIZE
-        total = max(1, asked_for - less) if approves else asked_for
-        self.end(Settled(ending=Ending.DONE, payment=payment(authorized=total)))
-
-    @precondition(is_waiting)
-    @rule(ending=NEVER_DONE)
-    def it_is_not_done(self, ending: Ending) -> None:
-        self.end(Settled(ending=ending))
-
-    @precondition(lambda self: self.is_waiting() and self.record.ledger.authorized_minor > 0)
-    @rule(state=st.sampled_from(PaymentState), total=AMOUNTS, taken=st.integers(0, 500_00))
-    def the_gateway_shows_something_else(self, state: PaymentState, total: int, taken: int) -> None:
-        if state is not PaymentState.PENDING:
-            self.end(Settled(ending=Ending.CHANGED, payment=_shown(state, total, taken)))
-
-    @precondition(is_waiting)
-    @rule()
-    def its_answer_is_lost(self) -> None:
-        entry, *rest = self.under_way
-        entry.state = OperationState.UNKNOWN
-        for undone in rest:
-            undone.state = OperationState.NOT_DONE
-        self.under_way = [entry]
-
-    @precondition(is_waiting)
+    @precondition(is_asking)
     @rule(amount=st.none() | AMOUNTS, ending=st.sampled_from([Ending.DONE, Ending.ABSENT]))
     def a_person_says_what_became_of_it(self, amount: int | None, ending: Ending) -> None:
-        entry = self.under_way[0]
-        if entry.state is not OperationState.UNKNOWN:
-            return
-        if amount:
-            entry.amount = self.record.ledger.money(amount)
+        unknown = self.record.unknown()
+        assert unknown is not None
+        unknown.amount = self.record.ledger.money(amount) if amount else unknown.amount
         self.record.cautious = True
-        shown = payment(authorized=entry.amount.amount_minor)
-        self.end(Settled(ending=ending, payment=shown if ending is Ending.DONE else None))
+        self.end(unknown, ending, payment(authorized=unknown.amount.amount_minor))
 
-    # What time and others do.
+    @precondition(lambda self: self.record.life.state is HoldState.ADJUSTING)
+    @rule(capture=st.booleans(), ending=ENDINGS.filter(lambda ending: ending is not None))
+    def the_deadline_overtakes_an_adjust(self, ending: Ending, *, capture: bool) -> None:
+        shown = payment(PaymentState.EXPIRED)
+        if capture:
+            total = self.record.ledger.remaining_minor
+            command = Capture.model_validate({"amount": money(total), "command_id": "deadline"})
+            self.ask(command, ending, shown)
+        else:
+            self.ask(Release(command_id="deadline"), ending, shown)
+
+    @precondition(lambda self: self.record.life.state in {*RESTING, HoldState.ADJUSTING})
+    @rule(odds=st.integers(0, 4))
+    def the_hold_lapses(self, odds: int) -> None:
+        if not odds:
+            lapse(self.record)
+
+    # What others do.
+
+    @precondition(lambda self: self.record.life.state in RESTING)
+    @rule(shown=SHOWN)
+    def somebody_changes_the_hold(self, shown: Payment) -> None:
+        note_external(self.record, shown, self.now)
+
+    @precondition(lambda self: self.record.life.state in RESTING)
+    @rule(shown=SHOWN)
+    def a_person_acknowledges_what_is_shown(self, shown: Payment) -> None:
+        adopt(self.record, self.record.external or shown)
 
     @rule(hours=st.integers(1, 200))
     def time_passes(self, hours: int) -> None:
         self.now += timedelta(hours=hours)
-
-    def an_adjust_is_unknown(self) -> bool:
-        unknown = self.record.unknown()
-        return unknown is not None and unknown.kind is OperationKind.ADJUST
-
-    @precondition(an_adjust_is_unknown)
-    @rule(lapsed=st.booleans(), ending=st.sampled_from([Ending.DONE, Ending.DECLINED]))
-    def the_deadline_overtakes_an_adjust(self, ending: Ending, *, lapsed: bool) -> None:
-        adjusting = self.under_way
-        if lapsed:
-            lapse(self.record)
-            return
-        self.ask(Release(command_id="deadline"))
-        self.end(Settled(ending=ending))
-        self.under_way = adjusting
-
-    @precondition(lambda self: self.record.life.state in RESTING)
-    @rule(state=st.sampled_from(PaymentState), total=AMOUNTS, taken=st.integers(0, 500_00))
-    def somebody_changes_the_hold(self, state: PaymentState, total: int, taken: int) -> None:
-        if state is not PaymentState.PENDING:
-            note_external(self.record, _shown(state, total, taken), self.now)
-
-    @precondition(lambda self: self.record.life.state in RESTING and self.record.external)
-    @rule()
-    def a_person_acknowledges(self) -> None:
-        if self.record.external is not None:
-            adopt(self.record, self.record.external)
-
-    @precondition(lambda self: self.record.life.state in RESTING)
-    @rule()
-    def the_hold_lapses(self) -> None:
-        lapse(self.record)
 
     # What is true after every step.
 
@@ -216,14 +212,8 @@ class OneHold(RuleBasedStateMachine):
         ledger, state = self.record.ledger, self.record.life.state
         if state not in FINAL_STATES:
             return
-        assert 0 == ledger.remaining_minor
-        if ledger.captured_minor:
-            name = "captured"
-        elif ledger.expired_minor:
-            name = "expired"
-        else:
-            name = "released" if ledger.authorized_minor else "abandoned"
-        assert name == state
+        assert ledger.remaining_minor == 0
+        assert state is _named_for_what_happened(self.record)
 
     @invariant()
     def a_resting_hold_holds_something_and_has_a_step_ahead(self) -> None:
@@ -231,23 +221,27 @@ class OneHold(RuleBasedStateMachine):
         if record.life.state not in RESTING:
             return
         assert record.ledger.remaining_minor > 0
-        assert (record.life.state == "partially_captured") is (record.ledger.captured_minor > 0)
+        is_partly = record.life.state is HoldState.PARTIALLY_CAPTURED
+        assert is_partly is (record.ledger.captured_minor > 0)
         if record.external is None:
             assert next_step(record, self.now) is not None
 
     @invariant()
     def the_plan_can_be_shown_and_never_takes_more_than_is_held(self) -> None:
         steps = agenda(self.record, self.now)
-        amounts = [step.amount.amount_minor for step in steps if step.amount]
-        assert sum(amounts) in (0, self.record.ledger.remaining_minor)
-        ahead: list[datetime] = [step.at for step in steps if step.kind != "look_up"]
+        planned = sum(step.amount.amount_minor for step in steps if step.amount)
+        assert planned in (0, self.record.ledger.remaining_minor)
+        ahead = [step.at for step in steps if step.kind != "look_up"]
         assert ahead == sorted(ahead)
 
 
-def _shown(state: PaymentState, total: int, taken: int) -> Payment:
-    """What a gateway can show: never more taken than was authorized."""
-    return payment(state, authorized=max(total, taken), captured=taken)
+def _named_for_what_happened(record: Record) -> HoldState:
+    if record.ledger.captured_minor:
+        return HoldState.CAPTURED
+    if record.ledger.expired_minor:
+        return HoldState.EXPIRED
+    return HoldState.RELEASED if record.ledger.authorized_minor else HoldState.ABANDONED
 
 
 TestOneHold = OneHold.TestCase
-TestOneHold.settings = settings(max_examples=150, stateful_step_count=25, deadline=None)
+TestOneHold.settings = settings(max_examples=200, stateful_step_count=20, deadline=None)
