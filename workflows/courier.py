@@ -22,7 +22,7 @@ from typing import cast
 
 from pydantic import ValidationError
 from temporalio import workflow
-from temporalio.common import Priority, RetryPolicy
+from temporalio.common import Priority, RawValue, RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError
 
 from activities.declared import LOOK_UP, Failure
@@ -150,8 +150,10 @@ class Courier:
         """An authorization without an answer still says what the account can do."""
         if cause is None or not cause.details:
             return
+        # A failure's details declare no type, so our converter leaves them as they came.
+        sent = cast("RawValue", cause.details[0]).payload.data
         try:
-            self._record.capabilities = Capabilities.model_validate(cause.details[0])
+            self._record.capabilities = Capabilities.model_validate_json(sent)
         except ValidationError:
             return  # of a later version: what we assume meanwhile is the safer side
 
