@@ -1,0 +1,113 @@
+"""Every fault on every operation, at accounts with and without keys; the books are the verdict.
+
+Each cell plays a whole reservation. Whatever the fault, and whatever a caller is told meanwhile,
+each effect is booked at most once, the hold ends equal to the books, and nothing is left open.
+The gateway without keys does twice what it is sent twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from temporalio.client import WorkflowUpdateFailedError
+from temporalio.exceptions import ApplicationError
+
+from tests.workflows.checks import FINAL, adds_up, agrees
+from tests.workflows.stack import Json, Reserved, Stack, usd
+
+OPERATIONS = ("authorize", "adjust", "capture", "release", "look_up")
+FAULTS: dict[str, Json] = {
+    "error_before": {},
+    "error_after": {},
+    "drop_before": {},
+    "drop_after": {},
+    "throttle": {"retry_after_s": 1},
+    "delay": {"delay_s": 0.3},
+    "truncate": {},
+    "garbage": {},
+    "stay_pending": {"resolve_after_s": 0.8},
+}
+
+
+async def until_decided(reserved: Reserved) -> Json:
+    """Read the hold until nothing is under way, as a caller who was told to wait does."""
+    async with asyncio.timeout(20):
+        while True:
+            hold = await reserved.hold()
+            if all(
+                done["state"] in {"done", "declined", "not_done"} for done in hold["operations"]
+            ):
+                return hold
+            await asyncio.sleep(0.1)
+
+
+async def tell(reserved: Reserved, name: str, command: Json) -> None:
+    """Give an instruction; an unknown outcome is one that the caller waits for."""
+    try:
+        await reserved.update(name, command)
+    except WorkflowUpdateFailedError as error:
+        assert isinstance(error.cause, ApplicationError)
+        assert error.cause.type == "OutcomeUnknown"
+    await until_decided(reserved)
+
+
+async def play(stack: Stack, account: str, last: str) -> tuple[Json, Json]:
+    """A whole reservation: authorize, adjust, then capture a part or release."""
+    request = stack.request(gateway=account)
+    reserved = await stack.begin(request)
+    await tell(reserved, "authorized", {"request": request})
+    await tell(reserved, "adjust", {"amount": usd(140_00), "command_id": "dinner"})
+    await tell(reserved, last, {"command_id": "out"} | _amount(last))
+    return await reserved.ended(), await stack.book()
+
+
+def _amount(last: str) -> Json:
+    return {"amount": usd(90_00)} if last == "capture" else {}
+
+
+def cells() -> list[tuple[str, str, str]]:
+    grid = [(account, operation, fault) for account in ("payroc", "keyless")
+            for operation in OPERATIONS for fault in FAULTS]  # fmt: skip
+    return [cell for cell in grid if cell[1:] != ("look_up", "stay_pending")]
+
+
+@pytest.mark.parametrize(("account", "operation", "fault"), cells())
+async def test_under_any_fault_money_moves_once(
+    stack: Stack, account: str, operation: str, fault: str
+) -> None:
+    last = "release" if operation == "release" else "capture"
+    if operation == "look_up":
+        await stack.fault("capture", "error_after")
+    await stack.fault(operation, fault, **FAULTS[fault])
+    ended, book = await play(stack, account, last)
+
+    adds_up(ended)
+    agrees(ended, book)
+    assert ended["state"] == ("released" if last == "release" else "captured")
+    assert [effect["kind"] for effect in book["effects"]] == (
+        ["authorize", "adjust", "release"]
+        if last == "release"
+        else ["authorize", "adjust", "capture", "release"]
+    )
+    assert book["authorized_minor"] == 140_00
+
+
+@pytest.mark.parametrize("account", ["payroc", "keyless"])
+@pytest.mark.parametrize("fault", ["error_after", "drop_after", "drop_before", "garbage"])
+async def test_faults_in_a_row_move_no_more_money(stack: Stack, account: str, fault: str) -> None:
+    await stack.fault("*", fault, times=3)
+    ended, book = await play(stack, account, "capture")
+
+    assert ended["state"] in FINAL
+    agrees(ended, book)
+    assert book["captured_minor"] == 90_00
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_random_weather_moves_no_more_money(stack: Stack, seed: int) -> None:
+    await stack.fault("*", "random", seed=seed, rate=0.35)
+    ended, book = await play(stack, "payroc" if seed % 2 else "keyless", "capture")
+
+    assert ended["captured"] == usd(90_00)
+    agrees(ended, book)

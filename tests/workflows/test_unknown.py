@@ -1,0 +1,254 @@
+"""Outcomes that nobody knows: what is refused meanwhile, what is kept, and who ends it.
+
+The account ``hasty`` answers within three seconds and calls for a person after two.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime, timedelta
+from time import monotonic
+from typing import Any
+
+import pytest
+
+from cardhold.fields import instant_text
+from tests.workflows.checks import adds_up, agrees
+from tests.workflows.stack import Json, Reserved, Stack, usd
+
+DESK = {"operator": "desk", "reason": "seen in the gateway's portal"}
+
+
+async def until(reserved: Reserved, operation_id: str, state: str) -> Json:
+    async with asyncio.timeout(15):
+        while True:
+            hold = await reserved.hold()
+            for operation in hold["operations"]:
+                if (operation["operation_id"], operation["state"]) == (operation_id, state):
+                    return hold
+            await asyncio.sleep(0.05)
+
+
+async def until_attention(reserved: Reserved) -> Json:
+    async with asyncio.timeout(15):
+        while (hold := await reserved.hold())["attention"] is None:
+            await asyncio.sleep(0.1)
+        return hold
+
+
+async def lost(stack: Stack, operation: str, command: Json | None = None) -> Reserved:
+    """A reservation whose operation's outcome is unknown, for as long as no look-up answers."""
+    reserved, _ = await stack.start(gateway="hasty")
+    await stack.fault(operation, "error_after")
+    await stack.fault("look_up", "error_before", times=1000)
+    await reserved.signal(operation, {"command_id": "lost", **(command or {})})
+    await until(reserved, f"{operation}/2", "unknown")
+    return reserved
+
+
+@pytest.mark.parametrize("instruction", [("adjust", {"by": "+1.00 USD"}), ("capture", {})])
+@pytest.mark.parametrize(
+    ("unknown", "command"), [("adjust", {"amount": usd(150_00)}), ("capture", {}), ("release", {})]
+)
+async def test_while_an_outcome_is_unknown_adjust_and_capture_are_refused(
+    stack: Stack, unknown: str, command: Json, instruction: tuple[str, Json]
+) -> None:
+    reserved = await lost(stack, unknown, command)
+    started = monotonic()
+    refused = await reserved.refused(*instruction)
+
+    assert refused.type == "OutcomeUnknown"
+    assert refused.detail["operation_id"] == f"{unknown}/2"
+    assert monotonic() - started < 2
+
+
+async def test_a_release_is_kept_until_the_outcome_is_known(stack: Stack) -> None:
+    reserved = await lost(stack, "adjust", {"amount": usd(150_00)})
+    asking = asyncio.create_task(reserved.refused("release", {"command_id": "go"}))
+    refused = await asking
+    assert refused.type == "OutcomeUnknown"
+    await stack.no_more_faults()
+    await reserved.skip(timedelta(minutes=6))
+    ended = await reserved.ended()
+
+    assert (ended["state"], ended["released"]) == ("released", usd(150_00))
+    agrees(ended, await stack.book())
+
+
+async def test_a_cancellation_is_kept_until_the_outcome_is_known(stack: Stack) -> None:
+    reserved = await lost(stack, "adjust", {"amount": usd(150_00)})
+    await reserved.handle.cancel()
+    await stack.no_more_faults()
+    await reserved.skip(timedelta(minutes=6))
+
+    assert (await reserved.ended())["state"] == "released"
+
+
+async def test_a_repeat_of_an_unknown_command_is_told_so_at_once(stack: Stack) -> None:
+    reserved = await lost(stack, "capture")
+    again = await reserved.refused("capture", {"command_id": "lost"})
+
+    assert again.type == "OutcomeUnknown"
+    await stack.no_more_faults()
+    await reserved.skip(timedelta(minutes=6))
+    ended = await reserved.ended()
+    assert ended["captured"] == usd(100_00)
+    agrees(ended, await stack.book())
+
+
+async def test_a_person_is_told_when_the_look_ups_have_run_out(stack: Stack) -> None:
+    reserved = await lost(stack, "capture")
+    told = await until_attention(reserved)
+
+    assert told["attention"]["reason"] == "outcome_unknown"
+    assert told["attention"]["operation_id"] == "capture/2"
+    assert (await reserved.refused("acknowledge")).type == "IllegalMove"
+
+
+async def test_a_look_up_ends_the_attention(stack: Stack) -> None:
+    reserved = await lost(stack, "adjust", {"amount": usd(150_00)})
+    await until_attention(reserved)
+    await stack.no_more_faults()
+    await reserved.skip(timedelta(minutes=6))
+    hold = await until(reserved, "adjust/2", "done")
+
+    assert (hold["attention"], hold["authorized"]) == (None, usd(150_00))
+    agrees(hold, await stack.book())
+
+
+async def test_a_person_says_that_it_was_done(stack: Stack) -> None:
+    reserved = await lost(stack, "capture", {"amount": usd(60_00)})
+    word = {"operation_id": "capture/2", "outcome": "done", "reference": "P-1", **DESK}
+    hold = await reserved.update("resolve", word)
+
+    assert (hold["state"], hold["captured"]) == ("captured", usd(60_00))
+    agrees(await reserved.ended(), await stack.book())
+
+
+async def test_a_person_says_that_it_was_not_done(stack: Stack) -> None:
+    reserved, _ = await stack.start(gateway="hasty")
+    await stack.fault("capture", "error_before")
+    await stack.fault("look_up", "error_before", times=1000)
+    await reserved.signal("capture", {"command_id": "lost"})
+    await until(reserved, "capture/2", "unknown")
+    word = {"operation_id": "capture/2", "outcome": "not_done", **DESK}
+    hold = await reserved.update("resolve", word)
+    assert (hold["state"], hold["remaining"]) == ("authorized", usd(100_00))
+    assert hold["operations"][1]["state"] == "not_done"
+    await stack.no_more_faults()
+
+    hold = await reserved.update("capture", {"command_id": "again"})
+    assert hold["captured"] == usd(100_00)
+    agrees(hold, await stack.book())
+
+
+async def test_the_gateways_word_wins_over_a_persons(stack: Stack) -> None:
+    reserved = await lost(stack, "capture")
+    word = {"operation_id": "capture/2", "outcome": "not_done", **DESK}
+    hold = await reserved.update("resolve", word)
+    assert hold["state"] == "authorized"
+    await stack.no_more_faults()
+    await reserved.refused("release", {"command_id": "go"})
+    hold = await reserved.hold()
+    assert hold["attention"]["reason"] == "external_change"
+
+    await reserved.update("acknowledge")
+    ended = await reserved.ended()
+    assert (ended["state"], ended["captured"]) == ("captured", usd(100_00))
+    agrees(ended, await stack.book())
+
+
+@pytest.mark.parametrize(
+    ("outcome", "captured"), [("error_after", 150_00), ("error_before", 100_00)]
+)
+async def test_an_unknown_adjust_does_not_delay_the_deadline(
+    stack: Stack, outcome: str, captured: int
+) -> None:
+    reserved, _ = await stack.start(gateway="hasty", hold_window="PT2H", on_deadline="capture")
+    await stack.fault("adjust", outcome)
+    await stack.fault("look_up", "error_before", times=1000)
+    await reserved.signal("adjust", {"amount": usd(150_00), "command_id": "lost"})
+    await until(reserved, "adjust/2", "unknown")
+    await reserved.skip(timedelta(hours=1, minutes=1))
+    await stack.no_more_faults()
+    ended = await reserved.ended()
+    book = await stack.book()
+
+    # The lower of the two totals is taken, whatever the gateway holds.
+    assert book["captured_minor"] == 100_00
+    assert ended["captured"] == usd(100_00)
+    assert book["authorized_minor"] == captured
+    adds_up(ended)
+
+
+async def test_a_reschedule_to_an_earlier_hour_counts_during_an_unknown_adjust(
+    stack: Stack,
+) -> None:
+    reserved = await lost(stack, "adjust", {"amount": usd(150_00)})
+    await until_attention(reserved)
+    created_at = (await reserved.hold())["created_at"]
+    settle_by = datetime.fromisoformat(created_at) + timedelta(hours=1)
+    await reserved.update("reschedule", {"settle_by": instant_text(settle_by)})
+    await reserved.skip(timedelta(hours=1, minutes=1))
+
+    assert (await reserved.ended())["state"] == "released"
+    assert (await stack.book())["state"] == "released"
+
+
+async def test_an_authorization_taken_in_and_not_decided_is_looked_up_until_it_is(
+    stack: Stack,
+) -> None:
+    await stack.fault("authorize", "stay_pending", resolve_after_s=30)
+    request = stack.request(gateway="hasty")
+    reserved = await stack.begin(request)
+    refused = await reserved.refused("authorized", {"request": request})
+    assert refused.type == "OutcomeUnknown"
+    assert refused.hold["state"] == "authorizing"
+    assert refused.hold["in_doubt"] == usd(100_00)
+    assert refused.hold["remaining"] == usd(0)
+    await reserved.skip(timedelta(minutes=6))
+    hold = await reserved.update("authorized", {"request": request})
+
+    assert (hold["state"], hold["in_doubt"]) == ("authorized", usd(0))
+    agrees(hold, await stack.book())
+
+
+@pytest.mark.parametrize("operation", ["adjust", "capture"])
+async def test_an_answer_comes_within_the_accounts_time(stack: Stack, operation: str) -> None:
+    reserved, _ = await stack.start(gateway="hasty")
+    await stack.fault(operation, "error_after")
+    await stack.fault("look_up", "error_before", times=1000)
+    started = monotonic()
+    commands: dict[str, Any] = {"adjust": {"amount": usd(150_00)}, "capture": {}}
+    refused = await reserved.refused(operation, commands[operation])
+
+    assert refused.type == "OutcomeUnknown"
+    assert refused.detail["operation_id"] == f"{operation}/2"
+    assert monotonic() - started < 5
+
+
+async def test_throttling_is_waited_out_and_nothing_is_unknown(stack: Stack) -> None:
+    reserved, _ = await stack.start()
+    await stack.fault("capture", "throttle", times=2, retry_after_s=1)
+    started = monotonic()
+    hold = await reserved.update("capture")
+
+    assert hold["captured"] == usd(100_00)
+    assert monotonic() - started >= 2
+    agrees(hold, await stack.book())
+
+
+async def test_a_lost_authorization_that_comes_too_late_to_send_again_is_never_sent(
+    stack: Stack,
+) -> None:
+    await stack.fault("*", "drop_before", times=1000)
+    request = stack.request(gateway="hasty")
+    reserved = await stack.begin(request)
+    await until(reserved, "authorize/1", "unknown")
+    await reserved.skip(timedelta(minutes=16))
+    await stack.no_more_faults()
+    await reserved.skip(timedelta(minutes=10))
+    ended = await reserved.ended()
+
+    assert ended["state"] == "abandoned"
+    assert await stack.books() == []
