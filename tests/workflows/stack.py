@@ -301,7 +301,7 @@ async def accounts_at(url: str) -> AsyncGenerator[Mapping[str, Gateway]]:
 
 
 @contextlib.asynccontextmanager
-async def running(address: str, *, cached: int = 0) -> AsyncIterator[Stack]:
+async def running(address: str, *, cached: int = 0) -> AsyncGenerator[Stack]:
     """A stack on a Temporal server that is already there; on a task queue of its own."""
     client = await Client.connect(address)
     async with Simulator() as simulator, accounts_at(simulator.url) as gateways:
