@@ -1,7 +1,7 @@
 """``python -m bench.load``: plays lifecycles as fast as they go, and tells how long each took.
 
 Reads one order a line (JSON) on standard input, answers with one line, ends with its input.
-A caller as any: plain JSON over Temporal's own client, nothing of ours.
+A caller as any: plain JSON over Temporal's own client.
 """
 
 from __future__ import annotations
@@ -25,10 +25,14 @@ from temporalio.common import (
     WorkflowIDConflictPolicy,
     WorkflowIDReusePolicy,
 )
+from temporalio.exceptions import TemporalError
 
 from bench.kinds import Kind
+from worker import logs
+from worker.main import runtime_for
+from worker.settings import WorkerSettings
 
-READY = "ready"
+READY, FAILED = "ready", "failed"
 
 # What cardhold's own client gives a start; a caller who doesn't costs one more event.
 _ATTRIBUTES = TypedSearchAttributes(
@@ -131,14 +135,25 @@ def _expect(answer: dict[str, Any], state: str) -> None:
 
 async def serve(address: str) -> None:
     """Carry out one order after another."""
-    client = await Client.connect(address)
+    # Temporal's runtime writes its own log to standard output otherwise, among our answers.
+    client = await Client.connect(address, runtime=runtime_for(WorkerSettings()))
     _answer({"is": READY})
     reader = asyncio.StreamReader()
     loop = asyncio.get_running_loop()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     while line := await reader.readline():
         told = json.loads(line)
-        _answer(asdict(await play(client, Order(Kind(told.pop("kind")), **told))))
+        try:
+            round_ = await play(client, Order(Kind(told.pop("kind")), **told))
+        except* (TemporalError, RuntimeError) as failed:
+            # The SDK keeps the same error in futures that nobody reads: it is told once, here.
+            loop.set_exception_handler(_keep_quiet)
+            _answer({FAILED: str(failed.exceptions[0])})
+        else:
+            _answer(asdict(round_))
+
+
+def _keep_quiet(_: asyncio.AbstractEventLoop, __: dict[str, Any]) -> None: ...
 
 
 def _answer(content: dict[str, Any]) -> None:
@@ -150,6 +165,7 @@ def main() -> None:
     """Read the command line and serve."""
     parser = argparse.ArgumentParser(prog="python -m bench.load", description=__doc__)
     parser.add_argument("--address", required=True, help="of Temporal")
+    logs.configure(level="ERROR")
     asyncio.run(serve(parser.parse_args().address))
 
 

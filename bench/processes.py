@@ -13,7 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from bench.kinds import Kind
-from bench.load import Order, Round
+from bench.load import FAILED, Order, Round
 from worker import keeper, settings
 from worker.cannot_start import CannotStart
 
@@ -53,7 +53,10 @@ class Load:
             line = await _line(self._process, order.for_s + _ROUND_SLACK_S)
         except CannotStart as error:
             raise Failed(f"A round of {order.kind} failed: {error}") from None
-        return Round(**json.loads(line))
+        told = json.loads(line)
+        if FAILED in told:
+            raise Failed(f"A round of {order.kind} failed: {told[FAILED]}.")
+        return Round(**told)
 
 
 @contextlib.asynccontextmanager

@@ -41,7 +41,10 @@ def account(results: Results) -> list[Share]:
     """Where cardhold's CPU time goes: the floor, each part that was measured, and the rest."""
     floor = Share("the floor", *_cpu(results, Kind.FLOOR))
     parts = [
-        Share(part.name, *_differences(_cpu(results, part.with_), _cpu(results, part.without)))
+        Share(
+            part.name,
+            *(results.difference(part.with_, part.without, _MOST, name) for name in _CPU),
+        )
         for part in PARTS
     ]
     ours = _cpu(results, Kind.CARDHOLD)
@@ -136,10 +139,6 @@ def _shown(value: float | None, *, digits: int = 1) -> str:
 
 def _cpu(results: Results, kind: Kind) -> list[float | None]:
     return [results.figure(kind, _MOST, name) for name in _CPU]
-
-
-def _differences(with_: list[float | None], without: list[float | None]) -> list[float | None]:
-    return [_minus(more, [less]) for more, less in zip(with_, without, strict=True)]
 
 
 def _minus(total: float | None, parts: list[float | None]) -> float | None:

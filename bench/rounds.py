@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import tempfile
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median, quantiles
@@ -27,7 +27,6 @@ from worker.embedded import EmbeddedTemporal, Options
 
 # What a server still writes when the caller has its answer: the close record of visibility.
 _SETTLE_S = 0.2
-_WARM_UP_S = 1.0
 IN_FLIGHT = (1, 16)
 
 # What Temporal Cloud bills of a history (docs.temporal.io/evaluate/cloud/actions). Attributes
@@ -58,7 +57,7 @@ class Length:
 
 
 FULL = Length(rounds=7, for_s=3.0, account_rounds=5)
-SHORT = Length(rounds=2, for_s=1.2, account_rounds=1)
+SHORT = Length(rounds=2, for_s=0.7, account_rounds=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,13 +105,24 @@ class Results:
 
     def ratio(self, in_flight: int, name: str) -> float | None:
         """Cardhold's figure over the floor's: the median of the pairs measured side by side."""
-        pairs = zip(*(self.rounds[kind, in_flight] for kind in HEADLINE), strict=True)
-        ratios = [
-            getattr(ours, name) / getattr(floor, name)
-            for ours, floor in pairs
-            if getattr(ours, name) is not None and getattr(floor, name)
-        ]
+        pairs = self._pairs(*HEADLINE, in_flight, name)
+        ratios = [ours / floor for ours, floor in pairs if floor]
         return median(ratios) if ratios else None
+
+    def difference(self, more: Kind, less: Kind, in_flight: int, name: str) -> float | None:
+        """By how much a figure differs: the median of the pairs measured side by side."""
+        differences = [a - b for a, b in self._pairs(more, less, in_flight, name)]
+        return median(differences) if differences else None
+
+    def _pairs(
+        self, one: Kind, other: Kind, in_flight: int, name: str
+    ) -> Iterator[tuple[float, float]]:
+        """A figure of two kinds, round by round, as far as both were measured."""
+        both = zip(self.rounds[one, in_flight], self.rounds[other, in_flight], strict=False)
+        for left, right in both:
+            values = (getattr(left, name), getattr(right, name))
+            if None not in values:
+                yield values
 
 
 class Bench:
@@ -155,12 +165,12 @@ async def run(length: Length, say: Callable[[str], None]) -> Results:
         pid, url = await running.enter_async_context(processes.simulator())
         load = await running.enter_async_context(processes.load(server.address))
         bench = Bench(server, pid, load)
-        for kind in Kind:
-            started = processes.worker(kind, server.address, url)
-            bench.workers[kind] = await running.enter_async_context(started)
+        workers = [processes.worker(kind, server.address, url) for kind in Kind]
+        pids = await asyncio.gather(*map(running.enter_async_context, workers))
+        bench.workers = dict(zip(Kind, pids, strict=True))
         say("warming up")
         for kind in Kind:
-            _, first = await bench.play(kind, max(IN_FLIGHT), min(_WARM_UP_S, length.for_s))
+            _, first = await bench.play(kind, max(IN_FLIGHT), length.for_s / 2)
             samples[kind] = first.sample
         for number, cell in turns(length):
             kind, in_flight = cell

@@ -16,6 +16,7 @@ from uuid import uuid4
 import httpx
 from temporalio.client import Client as TemporalClient
 from temporalio.envconfig import ClientConnectConfig
+from temporalio.runtime import Runtime
 from temporalio.testing import TimeSkipper, TimeSkippingConfig
 
 from cardhold.client import Client
@@ -135,17 +136,17 @@ async def running() -> AsyncGenerator[Stage]:
         CannotStart: A server or the worker cannot start, or gave up.
     """
     options = Options(ui_port=_ui_port(), time_skipping=True)
+    # One of our own: Temporal's default one writes its log into the story.
+    runtime = runtime_for(settings.WorkerSettings())
     async with (
         Simulator(host=HOST) as simulator,
         EmbeddedTemporal(options) as temporal,
-        _working(temporal.address, simulator.url),
+        _working(temporal.address, simulator.url, runtime),
         httpx.AsyncClient(base_url=simulator.url, timeout=_HTTP_WITHIN_S) as http,
     ):
         # Each workflow's clock stands still but where a scenario moves it.
-        skipper = TimeSkipper(
-            await TemporalClient.connect(temporal.address),
-            config=TimeSkippingConfig(enabled=False),
-        )
+        client = await TemporalClient.connect(temporal.address, runtime=runtime)
+        skipper = TimeSkipper(client, config=TimeSkippingConfig(enabled=False))
         yield Stage(
             client=Client(skipper.client),
             address=temporal.address,
@@ -157,7 +158,7 @@ async def running() -> AsyncGenerator[Stage]:
 
 
 @contextlib.asynccontextmanager
-async def _working(address: str, simulator_url: str) -> AsyncGenerator[None]:
+async def _working(address: str, simulator_url: str, runtime: Runtime) -> AsyncGenerator[None]:
     """A worker of our own; if it gives up, so does the demo."""
     told = settings.simulated(simulator_url)
     connection = ClientConnectConfig(target_host=address, namespace=NAMESPACE)
@@ -168,9 +169,7 @@ async def _working(address: str, simulator_url: str) -> AsyncGenerator[None]:
         if playing is not None and not stop.is_set():
             playing.cancel()
 
-    worker = asyncio.create_task(
-        run_worker(told, connection, stop=stop, runtime=runtime_for(told.worker))
-    )
+    worker = asyncio.create_task(run_worker(told, connection, stop=stop, runtime=runtime))
     worker.add_done_callback(gave_up)
     try:
         yield

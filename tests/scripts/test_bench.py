@@ -11,15 +11,21 @@ import os
 import sys
 from asyncio.subprocess import PIPE
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
+from temporalio import workflow
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import ActivityTaskStartedEventAttributes, HistoryEvent
+from temporalio.client import Client
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from bench import processes, report
 from bench.kinds import HEADLINE, PARTS, VARIANTS, Kind
+from bench.load import Order
 from bench.rounds import IN_FLIGHT, SHORT, History, Measured, Results, billed, turns
+from worker.embedded import EmbeddedTemporal
 
 ROOT = Path(__file__).parents[2]
 # Thirty on an idle machine; a busy one may take twice that, and is no defect.
@@ -33,6 +39,15 @@ ROWS = (
     "history events a lifecycle",
     "billable actions a lifecycle",
 )
+
+
+@workflow.defn(name="Floor")
+class Mute:
+    """A floor that knows no message, so that every lifecycle fails."""
+
+    @workflow.run
+    async def run(self, _: dict[str, Any]) -> None:
+        await workflow.wait_condition(lambda: False)
 
 
 def round_(rate: float, worker_ms: float | None = 1.0) -> Measured:
@@ -55,6 +70,19 @@ def test_a_ratio_is_of_what_was_measured_side_by_side() -> None:
     told = results([round_(40.0), round_(10.0), round_(10.0)], [round_(80.0)] + [round_(20.0)] * 2)
     assert told.ratio(1, "rate") == 0.5
     assert told.figure(Kind.CARDHOLD, 1, "rate") == 10.0
+
+
+async def test_a_lifecycle_that_fails_is_one_sentence_and_no_figure() -> None:
+    async with EmbeddedTemporal() as server, processes.load(server.address) as load:
+        worker = Worker(
+            await Client.connect(server.address),
+            task_queue=Kind.FLOOR.task_queue,
+            workflows=[Mute],
+            workflow_runner=UnsandboxedWorkflowRunner(),
+        )
+        async with worker:
+            with pytest.raises(processes.Failed, match=r"^A round of floor failed: [^\n]+\.$"):
+                await load.play(Order(Kind.FLOOR, in_flight=2, for_s=0.1))
 
 
 def test_an_account_adds_up_to_the_whole() -> None:
