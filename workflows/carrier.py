@@ -108,13 +108,21 @@ class Carrier:
                 )
                 self._waiting.tell()
                 continue
-            await self._waiting.until(
-                lambda: errand.is_back() or self._is_off(entry), self._soonest(entry, tell_at)
-            )
+            await self._until_back_or(entry, errand, self._soonest(entry, tell_at))
         if errand.is_back():
             return errand.settled()
         errand.call_off()
         return None
+
+    async def _until_back_or(self, entry: Entry, errand: Errand, at: datetime | None) -> None:
+        """Wait for an errand until ``at``, or until a new plan has made another hour the next."""
+
+        def ready() -> bool:
+            if errand.is_back() or self._is_off(entry):
+                return True
+            return self._soonest(entry, self._tell_at(entry)) != at
+
+        await self._waiting.until(ready, at)
 
     def _is_off(self, entry: Entry) -> bool:
         return self._desk.word_on(entry) is not None or self.is_overtaken(entry)

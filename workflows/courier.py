@@ -179,7 +179,7 @@ class Courier:
             if looks_too
             else timing.CALL_START_TO_CLOSE,
             retry_policy=manner.retry,
-            summary=summary(entry) if activity == entry.kind else f"look up {entry.operation_id}",
+            summary=summary(entry) if activity == entry.kind else entry.operation_id,
             priority=_URGENT if entry.command_id.startswith("deadline") else _ORDINARY,
         )
         return Errand(cast("workflow.ActivityHandle[Settled]", handle))

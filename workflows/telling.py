@@ -50,9 +50,9 @@ def write_attributes(record: Record) -> None:
 
 
 def summary(entry: Entry) -> str:
-    """One line beside an activity: what it does to the money, and for whom."""
+    """One line beside an activity, whose kind the UI shows: how much, and by whose word."""
     who = f" · {entry.operator}" if entry.operator else ""
-    return f"{entry.kind} {entry.amount} · {entry.command_id}{who}"
+    return f"{entry.amount} · {entry.command_id}{who}"
 
 
 def write_details(record: Record) -> None:
