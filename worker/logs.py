@@ -15,6 +15,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Literal, TextIO, cast
 
+from temporalio import activity, workflow
+
 from cardhold.card_data import is_card_number
 
 HIDDEN = "[hidden]"
@@ -96,6 +98,9 @@ def configure(
     root.setLevel(level)
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel(logging.WARNING)
+    # Temporal would put every line's context behind it, as Python writes a dictionary.
+    workflow.logger.workflow_info_on_message = False
+    activity.logger.activity_info_on_message = False
 
 
 def _without_card_number(found: re.Match[str]) -> str:
