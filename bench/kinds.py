@@ -12,7 +12,6 @@ class Kind(StrEnum):
     CARDHOLD = "cardhold"
     FLOOR = "floor"
     NO_ATTRIBUTES = "cardhold-without-search-attributes"
-    NO_PAGE = "cardhold-without-page"
     FLOOR_WITH_GATEWAY = "floor-with-cardhold-activities"
 
     @property
@@ -23,7 +22,7 @@ class Kind(StrEnum):
     @property
     def has_attributes(self) -> bool:
         """Whether its starts carry search attributes."""
-        return self in {Kind.CARDHOLD, Kind.NO_PAGE}
+        return self is Kind.CARDHOLD
 
     @property
     def workflow_type(self) -> str:
@@ -33,7 +32,7 @@ class Kind(StrEnum):
                 return "Floor"
             case Kind.FLOOR_WITH_GATEWAY:
                 return "FloorWithGateway"
-            case Kind.CARDHOLD | Kind.NO_ATTRIBUTES | Kind.NO_PAGE:
+            case Kind.CARDHOLD | Kind.NO_ATTRIBUTES:
                 return "Reservation"
 
     @property
@@ -57,6 +56,5 @@ class Part:
 PARTS = (
     Part("the gateway's adapter and typed calls", Kind.FLOOR_WITH_GATEWAY, Kind.FLOOR),
     Part("search attributes", Kind.CARDHOLD, Kind.NO_ATTRIBUTES),
-    Part("the page in Temporal's UI", Kind.CARDHOLD, Kind.NO_PAGE),
 )
 VARIANTS = tuple(kind for kind in Kind if kind not in HEADLINE)

@@ -55,7 +55,7 @@ def account(results: Results) -> list[Share]:
     ]
     return [
         *known,
-        Share("the rest: messages, rules, the hold's view", *rest),
+        Share("the rest: messages, rules, the page, the view", *rest),
         Share("cardhold", *ours),
     ]
 

@@ -56,7 +56,7 @@ class Length:
     account_rounds: int
 
 
-FULL = Length(rounds=7, for_s=3.0, account_rounds=5)
+FULL = Length(rounds=7, for_s=3.0, account_rounds=7)
 SHORT = Length(rounds=2, for_s=0.7, account_rounds=2)
 
 

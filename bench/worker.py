@@ -73,13 +73,9 @@ def _take_out(kind: Kind) -> None:
     Raises:
         RuntimeError: There is no such part any more: the account would be a lie.
     """
-    match kind:
-        case Kind.NO_ATTRIBUTES:
-            part = telling.write_attributes
-        case Kind.NO_PAGE:
-            part = telling.write_details
-        case Kind.CARDHOLD | Kind.FLOOR | Kind.FLOOR_WITH_GATEWAY:
-            return
+    if kind is not Kind.NO_ATTRIBUTES:
+        return
+    part = telling.write_attributes
     users = [
         module
         for name, module in sys.modules.items()

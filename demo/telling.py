@@ -83,7 +83,7 @@ class Teller:
             self._say("Their histories, step by step, in Temporal's UI:")
         else:
             self._say("To read their histories step by step in Temporal's UI, run")
-            self._say("./scripts/demo --keep  and open:", style="cyan")
+            self._say("./scripts/demo --keep  and open what it then names, such as:", style="cyan")
         for link in links:
             # Soft: a link that is broken in two cannot be followed.
             self._paper.print(Text(f"   {link}"), soft_wrap=True)
