@@ -180,8 +180,9 @@ class PayrocFace:
         return await self._post(request, None, Nothing, book)
 
     async def _make_token(self, request: web.Request) -> web.StreamResponse:
-        def book(body: SingleUseToken, _: Order) -> Answer:
-            return Answer(201, self._tokens.make(body))
+        def book(body: SingleUseToken, order: Order) -> Answer:
+            made = self._tokens.make(order.request.match_info["terminal_id"], body)
+            return Answer(201, made, str(order.request.url.with_query(None) / str(made["token"])))
 
         return await self._post(request, None, SingleUseToken, book)
 

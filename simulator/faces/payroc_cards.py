@@ -5,15 +5,17 @@ from typing import NamedTuple
 
 from pydantic import BaseModel
 
-from simulator.faces.payroc_requests import (
+from simulator.faces.payroc_methods import (
+    CardDetails,
     CardMethod,
-    Encrypted,
+    FullyEncrypted,
     Keyed,
+    PartlyEncrypted,
     PaymentMethod,
     PlainText,
-    Presented,
     SecureTokenMethod,
     SingleUseTokenMethod,
+    Swiped,
 )
 
 
@@ -28,13 +30,18 @@ class Card(BaseModel):
     cardholder_name: str | None = None
     cvv_given: bool = False
 
+    @property
+    def masked(self) -> str:
+        """The card's number as people may see it."""
+        return f"{self.first6}******{self.last4}"
+
     def shown(self) -> dict[str, object]:
         """The ``card`` object of Payroc's answers."""
         checks = {"cvvResult": "M"} if self.cvv_given else {}
         card: dict[str, object] = {
             "type": self.type,
             "entryMethod": self.entry_method,
-            "cardNumber": f"{self.first6}******{self.last4}",
+            "cardNumber": self.masked,
             "expiryDate": self.expiry_date,
             "securityChecks": {**checks, "avsResult": "U"},
         }
@@ -80,25 +87,25 @@ def card_of(method: PaymentMethod) -> Card:
     return _behind(method.encrypted_data, method.cardholder_name)
 
 
-def _in_hand(details: Keyed | Presented) -> Card:
-    if isinstance(details, Keyed) and isinstance(details.keyed_data, PlainText):
-        return _typed(details.keyed_data, details.cardholder_name)
-    if isinstance(details, Keyed) and isinstance(details.keyed_data, Encrypted):
-        return _behind(details.keyed_data.encrypted_data, details.cardholder_name)
-    # A chip's or a stripe's data, told apart by what there is of it.
-    card = _behind(details.model_dump_json(), details.cardholder_name)
-    methods = {"raw": "icc", "icc": "icc", "swiped": "swiped"}
-    return card.model_copy(update={"entry_method": methods.get(details.entry_method, "keyed")})
+def _in_hand(details: CardDetails) -> Card:
+    if isinstance(details, Keyed):
+        return _keyed(details.keyed_data, details.cardholder_name)
+    # A stripe's or a chip's data, told apart by what there is of it.
+    is_swiped = isinstance(details, Swiped)
+    card = _behind(details.model_dump_json(), details.cardholder_name if is_swiped else None)
+    return card.model_copy(update={"entry_method": "swiped" if is_swiped else "icc"})
 
 
-def _typed(data: PlainText, name: str | None) -> Card:
-    number = data.card_number
+def _keyed(data: PlainText | PartlyEncrypted | FullyEncrypted, name: str | None) -> Card:
+    if isinstance(data, FullyEncrypted):
+        return _behind(data.encrypted_data, name)
+    number = data.card_number if isinstance(data, PlainText) else data.masked_pan
     brand = next((brand for head, brand in _HEADS if number.startswith(head)), "Visa Credit")
     return Card(
         type=brand,
         first6=number[:6],
         last4=number[-4:],
-        expiry_date=data.expiry_date,
+        expiry_date=data.expiry_date or _EXPIRY,
         entry_method="keyed",
         cardholder_name=name,
         cvv_given=data.cvv is not None,

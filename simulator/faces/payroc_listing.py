@@ -1,8 +1,8 @@
 """``GET /payments``: filters, cursors and pages.
 
 Newest first (unpublished). A cursor is a paymentId, as in the OpenAPI's example, and stays good
-when its payment no longer passes the filter. ``tipMode`` and
-``tender`` are understood; no payment here has a tip, and all are by credit or debit card.
+when its payment no longer passes the filter. ``tipMode`` and ``tender`` are understood; tips are
+echoed, and not found by their mode, and all payments are by credit or debit card.
 """
 
 import re

@@ -178,7 +178,7 @@ def shown(payment: Payment, now: Standing, answer: Verdict | None = None) -> dic
         "paymentId": payment.payment_id,
         "processingTerminalId": payment.terminal_id,
         "order": _order(payment, now),
-        "card": payment.card.shown(),
+        "card": _card(payment),
         "supportedOperations": list(_OPERATIONS.get(status, ())),
         "transactionResult": _result(payment, now, status, answer),
     }
@@ -189,6 +189,11 @@ def shown(payment: Payment, now: Standing, answer: Verdict | None = None) -> dic
         "refunds": [_refund(payment, refund) for refund in payment.refunds],
     }
     return content | {name: value for name, value in optional.items() if value}
+
+
+def _card(payment: Payment) -> dict[str, object]:
+    signed = {"cardholderSignature": payment.signature} if payment.signature else {}
+    return payment.card.shown() | signed
 
 
 def _order(payment: Payment, now: Standing) -> dict[str, object]:

@@ -19,6 +19,7 @@ from simulator.faces.payroc_requests import (
     CustomerItem,
     OrderItem,
     SignatureItem,
+    Tip,
 )
 from simulator.ledger import Hold, State
 
@@ -92,13 +93,13 @@ class Register:
             operator=body.operator,
             order_id=body.order.order_id,
             description=body.order.description,
-            breakdown=body.order.breakdown,
+            breakdown=echo(body.order.breakdown) if body.order.breakdown else None,
             created_at=self._bank.clock.now(),
             requested_minor=body.order.amount,
             currency=body.order.currency,
             card=card,
-            customer=_echo(body.customer) if body.customer else None,
-            custom_fields=[_echo(field) for field in body.custom_fields or []],
+            customer=echo(body.customer) if body.customer else None,
+            custom_fields=[echo(field) for field in body.custom_fields or []],
             approval_code=approval_code(key),
             settles_at_once=body.process_as_sale,
         )
@@ -113,8 +114,8 @@ class Register:
                 payment.customer = {**(payment.customer or {}), **changed}
             elif isinstance(item, SignatureItem):
                 payment.signature = item.cardholder_signature
-            elif isinstance(item, OrderItem):
-                payment.breakdown = item.breakdown or payment.breakdown
+            elif isinstance(item, OrderItem) and item.breakdown and item.breakdown.tip:
+                payment.breakdown = _tipped(payment, item.amount, item.breakdown.tip)
         self.keep(payment, body.operator)
 
     def keep(self, payment: Payment, operator: str | None = None) -> None:
@@ -160,5 +161,12 @@ def approval_code(key: str) -> str:
     return f"OK{int.from_bytes(hashlib.sha256(key.encode()).digest()[:4]) % 100000}"
 
 
-def _echo(part: BaseModel) -> dict[str, object]:
+def _tipped(payment: Payment, amount_minor: int, tip: Tip) -> dict[str, object]:
+    """The breakdown with a tip, which is part of the new total: the rest is the subtotal."""
+    before = payment.breakdown or {"subtotal": max(0, amount_minor - (tip.amount or 0))}
+    return {**before, "tip": {**echo(tip), "mode": "adjusted"}}
+
+
+def echo(part: BaseModel) -> dict[str, object]:
+    """What a request said, as answers show it."""
     return part.model_dump(by_alias=True, exclude_none=True)

@@ -10,8 +10,8 @@ from typing import Annotated, Literal, TypeVar, cast
 
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic.alias_generators import to_camel
 
+from simulator.faces.payroc_methods import CardMethod, Part, PaymentMethod
 from simulator.faces.payroc_problems import (
     BAD_REQUEST,
     NOT_ACCEPTABLE,
@@ -21,16 +21,16 @@ from simulator.faces.payroc_problems import (
     bad_request,
 )
 
-# ISO 4217 alphabetic codes, the funds and metals codes included.
+# The currencies of Payroc's own list: ISO 4217 codes, some long withdrawn, some new ones missing.
 _CURRENCIES = """\
     AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BOV BRL BSD BTN
-    BWP BYN BZD CAD CDF CHE CHF CHW CLF CLP CNY COP COU CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB
-    EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ GYD HKD HNL HTG HUF IDR ILS INR IQD IRR ISK JMD JOD JPY
-    KES KGS KHR KMF KPW KRW KWD KYD KZT LAK LBP LKR LRD LSL LYD MAD MDL MGA MKD MMK MNT MOP MRU MUR
-    MVR MWK MXN MXV MYR MZN NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON RSD RUB
-    RWF SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD
-    TZS UAH UGX USD USN UYI UYU UYW UZS VED VES VND VUV WST XAF XAG XAU XBA XBB XBC XBD XCD XDR XOF
-    XPD XPF XPT XSU XTS XUA XXX YER ZAR ZMW ZWG"""
+    BWP BYR BZD CAD CDF CHE CHF CHW CLF CLP CNY COP COU CRC CUC CUP CVE CZK DJF DKK DOP DZD EGP ERN
+    ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ GYD HKD HNL HRK HTG HUF IDR ILS INR IQD IRR ISK JMD
+    JOD JPY KES KGS KHR KMF KPW KRW KWD KYD KZT LAK LBP LKR LRD LSL LTL LVL LYD MAD MDL MGA MKD MMK
+    MNT MOP MRO MRU MUR MVR MWK MXN MXV MYR MZN NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN
+    PYG QAR RON RSD RUB RWF SAR SBD SCR SDG SEK SGD SHP SLL SOS SRD SSP STD STN SVC SYP SZL THB TJS
+    TMT TND TOP TRY TTD TWD TZS UAH UGX USD USN USS UYI UYU UZS VEF VES VND VUV WST XAF XCD XOF XPF
+    YER ZAR ZMW ZWL"""
 # The OpenAPI says int64 and no more; nothing and less than nothing cannot be held or taken.
 _Amount = Annotated[int, Field(ge=1, le=2**63 - 1)]
 _Operator = Annotated[str, Field(max_length=50)]
@@ -38,18 +38,35 @@ _Terminal = Annotated[str, Field(min_length=4, max_length=50)]
 _Json = dict[str, object]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(
-        strict=True, extra="ignore", alias_generator=to_camel, hide_input_in_errors=True
-    )
-
-
-class _StandingInstructions(_Part):
+class _StandingInstructions(Part):
     sequence: Literal["first", "subsequent"]
     processing_model: Literal["unscheduled", "recurring", "installment"]
 
 
-class Order(_Part):
+class Tip(Part):
+    """A tip; ``amount`` is in minor units."""
+
+    type: Literal["percentage", "fixedAmount"]
+    amount: _Amount | None = None
+    percentage: Annotated[float, Field(gt=0, le=100)] | None = None
+
+
+class Breakdown(Part):
+    """What a total is made of; what is not checked here is echoed as it came."""
+
+    model_config = ConfigDict(extra="allow")
+
+    subtotal: Annotated[int, Field(ge=0, le=2**63 - 1)]
+    tip: Tip | None = None
+
+
+class TipOnly(Part):
+    """What an adjustment may say of the breakdown: no subtotal, the tip alone."""
+
+    tip: Tip | None = None
+
+
+class Order(Part):
     """What the payment is for."""
 
     order_id: Annotated[str, Field(min_length=1, max_length=24)]
@@ -57,138 +74,74 @@ class Order(_Part):
     currency: Annotated[str, Field(min_length=3, max_length=3)]
     description: Annotated[str, Field(min_length=1, max_length=256)] | None = None
     accept_partial_amount: bool = False
-    breakdown: _Json | None = None
+    breakdown: Breakdown | None = None
     standing_instructions: _StandingInstructions | None = None
 
 
-class _Address(_Part):
-    address1: str
-    address2: str | None = None
-    address3: str | None = None
-    city: str
-    state: str
+_Line = Annotated[str, Field(max_length=150)]
+_Place = Annotated[str, Field(max_length=50)]
+
+
+class _Address(Part):
+    address1: _Line
+    address2: _Line | None = None
+    address3: _Line | None = None
+    city: _Place
+    state: _Place
     country: Annotated[str, Field(min_length=2, max_length=2)]
     postal_code: Annotated[str, Field(max_length=10)]
 
 
-class _Shipping(_Part):
+class _Shipping(Part):
     recipient_name: str | None = None
     address: _Address | None = None
 
 
-class _Contact(_Part):
+class _Contact(Part):
     type: Literal["email", "phone", "mobile", "fax"]
-    value: str
+    value: Annotated[str, Field(max_length=50)]
 
 
-class Customer(_Part):
+class Customer(Part):
     """Who pays."""
 
     first_name: Annotated[str, Field(max_length=60)] | None = None
     last_name: Annotated[str, Field(max_length=60)] | None = None
+    date_of_birth: Annotated[str, Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")] | None = None
+    reference_number: str | None = None
     billing_address: _Address | None = None
     shipping_address: _Shipping | None = None
     contact_methods: list[_Contact] | None = None
     notification_language: Literal["en", "fr"] | None = None
 
 
-class _IpAddress(_Part):
+class _IpAddress(Part):
     type: Literal["ipv4", "ipv6"]
     value: str
 
 
-class PlainText(_Part):
-    """A card number typed in, as Payroc's own client may send it."""
-
-    data_format: Literal["plainText"]
-    card_number: Annotated[str, Field(pattern=r"^[0-9]{12,19}$")]
-    expiry_date: Annotated[str, Field(pattern=r"^[0-9]{4}$")]
-    cvv: Annotated[str, Field(pattern=r"^[0-9]{3,4}$")] | None = None
-
-
-class Encrypted(_Part):
-    """A card number encrypted by a device; the simulator only tells one from another."""
-
-    data_format: Literal["partiallyEncrypted", "fullyEncrypted"]
-    encrypted_data: str
-
-
-class _CardEntry(_Part):
-    cardholder_name: str | None = None
-
-
-class Keyed(_CardEntry):
-    """A card typed in."""
-
-    entry_method: Literal["keyed"]
-    keyed_data: Annotated[PlainText | Encrypted, Field(discriminator="data_format")]
-
-
-class Presented(_CardEntry):
-    """A card read by a device; its data is opaque here."""
-
-    entry_method: Literal["raw", "icc", "swiped"]
-    device: _Json
-    raw_data: str | None = None
-    icc_data: str | None = None
-    swiped_data: _Json | None = None
-
-
-class CardMethod(_Part):
-    """Payment by card data."""
-
-    type: Literal["card"]
-    account_type: Literal["checking", "savings"] | None = None
-    card_details: Annotated[Keyed | Presented, Field(discriminator="entry_method")]
-
-
-class SecureTokenMethod(_Part):
-    """Payment by a stored token."""
-
-    type: Literal["secureToken"]
-    token: Annotated[str, Field(pattern=r"^[0-9]{12,19}$")]
-
-
-class SingleUseTokenMethod(_Part):
-    """Payment by a token of the hosted fields."""
-
-    type: Literal["singleUseToken"]
-    token: Annotated[str, Field(min_length=128, max_length=128)]
-
-
-class WalletMethod(_Part):
-    """Payment by a wallet."""
-
-    type: Literal["digitalWallet"]
-    service_provider: Literal["apple", "google"]
-    encrypted_data: Annotated[str, Field(min_length=128, max_length=20480)]
-    cardholder_name: str | None = None
-
-
-PaymentMethod = CardMethod | SecureTokenMethod | SingleUseTokenMethod | WalletMethod
-
-
-class _CredentialOnFile(_Part):
+class _CredentialOnFile(Part):
     external_vault: bool = False
     tokenize: bool | None = None
     secure_token_id: Annotated[str, Field(max_length=200)] | None = None
     mit_agreement: Literal["unscheduled", "recurring", "installment"] | None = None
 
 
-class _ThreeDSecure(_Part):
+class _ThreeDSecure(Part):
     service_provider: Literal["gateway", "thirdParty"]
     mpi_reference: Annotated[str, Field(max_length=20)] | None = None
-    eci: Literal["fullyAuthenticated", "authAttempted"] | None = None
+    # The third is the second's name in the earlier OpenAPI and in Payroc's published client.
+    eci: Literal["fullyAuthenticated", "authAttempted", "attemptedAuthentication"] | None = None
 
 
-class CustomField(_Part):
+class CustomField(Part):
     """Echoed back."""
 
     name: Annotated[str, Field(min_length=1, max_length=56)]
     value: Annotated[str, Field(min_length=1, max_length=100)]
 
 
-class CreatePayment(_Part):
+class CreatePayment(Part):
     """``POST /payments``: a sale, or with ``autoCapture`` false a pre-authorization."""
 
     channel: Literal["pos", "web", "moto"]
@@ -206,22 +159,22 @@ class CreatePayment(_Part):
     custom_fields: list[CustomField] | None = None
 
 
-class OrderItem(_Part):
+class OrderItem(Part):
     """``amount`` is the new total, not a difference."""
 
     type: Literal["order"]
     amount: _Amount
-    breakdown: _Json | None = None
+    breakdown: TipOnly | None = None
 
 
-class StatusItem(_Part):
+class StatusItem(Part):
     """``ready`` captures what is pending."""
 
     type: Literal["status"]
     to_status: Literal["ready", "pending"]
 
 
-class CustomerItem(_Part):
+class CustomerItem(Part):
     """Other details of the customer."""
 
     type: Literal["customer"]
@@ -229,7 +182,7 @@ class CustomerItem(_Part):
     contact_methods: list[_Contact] | None = None
 
 
-class SignatureItem(_Part):
+class SignatureItem(Part):
     """Cannot be changed once set."""
 
     type: Literal["signature"]
@@ -241,30 +194,30 @@ _AdjustItem = Annotated[
 ]
 
 
-class Adjust(_Part):
+class Adjust(Part):
     """``POST /payments/{id}/adjust``; several items in one call are carried out together."""
 
     operator: _Operator | None = None
     adjustments: Annotated[list[_AdjustItem], Field(min_length=1)]
 
 
-class Capture(_Part):
+class Capture(Part):
     """``POST /payments/{id}/capture``; no amount captures the total."""
 
     processing_terminal_id: _Terminal | None = None
     operator: _Operator | None = None
     amount: _Amount | None = None
-    breakdown: _Json | None = None
+    breakdown: Breakdown | None = None
 
 
-class Reverse(_Part):
+class Reverse(Part):
     """``POST /payments/{id}/reverse``; ``amount`` is what to take off, none is all."""
 
     operator: _Operator | None = None
     amount: _Amount | None = None
 
 
-class Refund(_Part):
+class Refund(Part):
     """``POST /payments/{id}/refund``."""
 
     operator: _Operator | None = None
@@ -272,16 +225,16 @@ class Refund(_Part):
     description: Annotated[str, Field(min_length=1, max_length=100)]
 
 
-class Nothing(_Part):
+class Nothing(Part):
     """A body without fields."""
 
 
-class SingleUseToken(_Part):
-    """``POST /processing-terminals/{id}/single-use-tokens``."""
+class SingleUseToken(Part):
+    """``POST /processing-terminals/{id}/single-use-tokens``; bank accounts are not taken here."""
 
     channel: Literal["pos", "web", "moto"]
     operator: _Operator | None = None
-    payment_method: CardMethod
+    source: CardMethod
 
 
 B = TypeVar("B", bound=BaseModel)
@@ -341,7 +294,7 @@ def check_order(body: CreatePayment) -> None:
         Problem: 400.
     """
     if body.order.currency not in _CURRENCIES.split():
-        raise bad_request("currency", "Invalid format", "currency must be an ISO 4217 code")
+        raise bad_request("currency", "Invalid format", "currency must be one that Payroc takes")
     credential = body.credential_on_file
     agreed = credential is not None and credential.mit_agreement is not None
     if agreed and body.order.standing_instructions is None:

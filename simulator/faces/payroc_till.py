@@ -32,7 +32,7 @@ from simulator.faces.payroc_problems import (
     Problem,
     bad_request,
 )
-from simulator.faces.payroc_register import GATEWAY, Register, Rules, approval_code
+from simulator.faces.payroc_register import GATEWAY, Register, Rules, approval_code, echo
 from simulator.faces.payroc_requests import (
     Adjust,
     Capture,
@@ -133,7 +133,7 @@ class Till:
         if amount_minor > hold.open_minor:
             self._set_held(hold, amount_minor, key)
         self._take(payment, amount_minor, key, verdict)
-        payment.breakdown = body.breakdown or payment.breakdown
+        payment.breakdown = echo(body.breakdown) if body.breakdown else payment.breakdown
         self._register.keep(payment, body.operator)
         return Told(payment)
 

@@ -8,14 +8,17 @@ from pydantic import BaseModel
 
 from simulator.clock import BankClock, stamp
 from simulator.faces.payroc_cards import Card, card_of
+from simulator.faces.payroc_methods import PaymentMethod, SingleUseTokenMethod
 from simulator.faces.payroc_problems import bad_request
-from simulator.faces.payroc_requests import PaymentMethod, SingleUseToken, SingleUseTokenMethod
+from simulator.faces.payroc_requests import SingleUseToken
 from simulator.store import Store
 
 _KIND = "payroc.single_use_token"
 # "Expires after 30 minutes": Payroc OpenAPI, 1.0.294. Counted only for those made here; when a
 # token from elsewhere was made is not known.
 _LIFE = timedelta(minutes=30)
+# The OpenAPI requires a name in the answer and none in the request.
+_NO_NAME = "CARDHOLDER"
 
 
 class _Token(BaseModel):
@@ -32,16 +35,21 @@ class SingleUseTokens:
         self._clock = clock
         self._tokens = {name: _Token.model_validate_json(json) for name, json in store.load(_KIND)}
 
-    def make(self, body: SingleUseToken) -> dict[str, object]:
+    def make(self, terminal_id: str, body: SingleUseToken) -> dict[str, object]:
         """Answer a request for a token with the ``singleUseToken`` object."""
         name = secrets.token_hex(64)
-        card = card_of(body.payment_method)
+        card = card_of(body.source)
         good_until = self._clock.now() + _LIFE
         self._keep(_digest(name), _Token(card=card, good_until=good_until))
-        shown = card.shown()
-        source = {"type": "card", "cardNumber": shown["cardNumber"], "expiryDate": card.expiry_date}
+        source = {
+            "type": "card",
+            "cardholderName": card.cardholder_name or _NO_NAME,
+            "cardNumber": card.masked,
+            "expiryDate": card.expiry_date,
+            "cardType": card.type,
+        }
         return {
-            "paymentMethod": {"type": "singleUseToken", "token": name},
+            "processingTerminalId": terminal_id,
             "token": name,
             "expiresAt": stamp(good_until),
             "source": source,
