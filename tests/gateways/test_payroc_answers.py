@@ -362,6 +362,8 @@ async def test_of_several_payments_the_one_that_holds_money_counts(
     [
         {},
         {"data": None},
+        {"limit": 100, "count": 0, "data": [], "links": []},
+        _listing(hasMore=None),
         _listing({"paymentId": PAYMENT_ID}),
         _listing(hasMore=True),
         _listing(

@@ -105,10 +105,10 @@ class Link(WireModel):
 
 
 class Page(WireModel):
-    """One page of a list of payments."""
+    """One page of a list of payments; without its word on whether more follow, no answer."""
 
     data: list[PaymentAnswer]
-    hasMore: bool = False  # noqa: N815 - Payroc's own name
+    hasMore: bool  # noqa: N815 - Payroc's own name
     links: tuple[Link, ...] = Field(default=(), strict=False)
 
 
