@@ -84,6 +84,12 @@ class Message(BaseModel):
         fields = cast("Mapping[Any, Any]", data)
         return {name: value for name, value in fields.items() if value is not None}
 
+    def says_the_same_as(self, other: Message) -> bool:
+        """Whether both say the same of the money, whatever their remarks."""
+        if type(self) is not type(other):
+            return False
+        return self == other or self.fingerprint() == other.fingerprint()
+
     def fingerprint(self) -> str:
         """What this message says of the money, as a digest; equal for equal instructions."""
         content = self.model_dump(mode="json", exclude={*self.remarks, "command_id"})

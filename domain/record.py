@@ -127,8 +127,10 @@ class Record:
     declined_at: datetime | None = None
     closed_at: datetime | None = None
     warned: bool = False
+    was_reset: bool = False
+    """An earlier run of this reservation may have gone further than this one has."""
     cautious: bool = False
-    """Look before every sending: a person's word, or an earlier run, may stand against it."""
+    """Look before every sending: a person's word may stand against what the gateway has."""
     deadline_capture_tried: bool = False
     release_again_at: datetime | None = None
     external: Payment | None = None
@@ -148,8 +150,9 @@ class Record:
     # What was asked of the gateway.
 
     def add(self, entry: Entry) -> Entry:
-        """Keep a new operation, its number the next."""
-        numbered = replace(entry, number=len(self.entries) + 1)
+        """Keep a new operation: its number the next, its name no other's of its kind."""
+        name = self._own_name(entry.kind, entry.command_id)
+        numbered = replace(entry, number=len(self.entries) + 1, command_id=name)
         self.entries.append(numbered)
         return numbered
 
@@ -157,10 +160,10 @@ class Record:
         """The operation of that id, if there is one."""
         return next((e for e in self.entries if e.operation_id == operation_id), None)
 
-    def own_id(self, kind: OperationKind, base: str) -> str:
-        """The name of an instruction that no caller named; a further try is another one.
+    def _own_name(self, kind: OperationKind, base: str) -> str:
+        """The name that an operation's key is derived from; a further try is another operation.
 
-        ``~`` is in no caller's ``command_id``, so the two can never be the same.
+        ``~`` is in no caller's ``command_id``, so what we name and what they name never meet.
         """
         tries = sum(
             entry.kind is kind and entry.command_id.partition("~")[0] == base

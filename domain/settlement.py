@@ -63,7 +63,7 @@ def _state_of(record: Record, entry: Entry, settled: Settled) -> OperationState:
             return OperationState.NOT_DONE
         case Ending.CHANGED:
             # An earlier run of the same reservation may have adjusted further than this one has.
-            superseded = record.cautious and entry.kind is OperationKind.ADJUST
+            superseded = record.was_reset and entry.kind is OperationKind.ADJUST
             return OperationState.DONE if superseded else OperationState.NOT_DONE
 
 
@@ -78,7 +78,7 @@ def is_partial(record: Record, entry: Entry, settled: Settled) -> bool:
         and settled.ending is Ending.DONE
         and payment is not None
         and payment.state is PaymentState.OPEN
-        and not record.cautious
+        and not record.was_reset
         and payment.authorized.amount_minor < entry.amount.amount_minor
     )
 

@@ -58,7 +58,7 @@ def test_what_enforces_a_decision_is_there(page: Path) -> None:
 
 def _diagram(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(  # noqa: S603 - our own script
-        [sys.executable, folder / "scripts" / "diagram", *arguments],
+        [sys.executable, folder / "scripts" / "diagram.py", *arguments],
         capture_output=True,
         text=True,
         check=False,

@@ -153,7 +153,7 @@ class Carrier:
         if settled.capabilities is not None:
             self._record.capabilities = settled.capabilities
         # From the reset on, and not in the replayed part before it: it decides what is done next.
-        self._record.cautious = self._record.cautious or self.courier.was_reset
+        self._record.was_reset = self.courier.was_reset
         if is_partial(self._record, entry, settled) and settled.payment is not None:
             settled = await self._give_back(entry, settled.payment)
         self.settle(entry, settled)
@@ -193,7 +193,7 @@ class Carrier:
             Entry(
                 number=0,
                 kind=OperationKind.RELEASE,
-                command_id=self._record.own_id(OperationKind.RELEASE, for_.command_id),
+                command_id=for_.command_id,
                 amount=self._record.ledger.money(amount_minor),
                 final=True,
                 requested_at=workflow.now(),

@@ -95,7 +95,7 @@ class Inbox:
         ask = self._by_id.get(command_id)
         if ask is None:
             return None
-        if _content(ask.command) != _content(command):
+        if not command.says_the_same_as(ask.command):
             message = f"command_id '{command_id}' was given to another instruction"
             raise Problem(ErrorType.CONFLICT, message, field="command_id")
         return ask
@@ -114,7 +114,3 @@ class Inbox:
         taken = [ask for ask in self.waiting if isinstance(ask.command, commands)]
         self.waiting = deque(ask for ask in self.waiting if ask not in taken)
         return taken
-
-
-def _content(command: Command) -> tuple[str, str]:
-    return command.name, command.fingerprint()

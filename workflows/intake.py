@@ -8,6 +8,7 @@ the reservation.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TypeVar, cast
 
 from temporalio.api.common.v1 import Payload
@@ -37,17 +38,25 @@ def read_message(model: type[ReadMessage], payloads: Sequence[object]) -> ReadMe
     """
     if len(payloads) > 1:
         raise InvalidMessage(None, "must be one JSON object, or nothing")
-    return read(model, _value(payloads[0]) if payloads else None)
+    if not payloads:
+        return read(model, None)
+    payload = cast("RawValue", payloads[0]).payload
+    return cast("ReadMessage", _read(model, payload.metadata.get("encoding", b""), payload.data))
 
 
-def _value(raw: object) -> object:
-    payload = cast("RawValue", raw).payload
-    encoding = payload.metadata.get("encoding", b"")
-    if encoding == _NULL or (encoding in _JSON and not payload.data.strip()):
+# An update is read by its validator and by its handler, and an update-with-start brings the request
+# twice; messages are frozen, so the second reader gets the first one's.
+@lru_cache(maxsize=64)
+def _read(model: type[Message], encoding: bytes, data: bytes) -> Message:
+    return read(model, _value(encoding, data))
+
+
+def _value(encoding: bytes, data: bytes) -> object:
+    if encoding == _NULL or (encoding in _JSON and not data.strip()):
         return None
     if encoding not in _JSON:
         raise InvalidMessage(None, "must be JSON")
-    return read_json(payload.data)
+    return read_json(data)
 
 
 def holds_a_card_number(payloads: Sequence[object]) -> bool:

@@ -163,14 +163,12 @@ class Keeper:
                 await self._by_plan(Release(reason=step.why))
 
     async def _by_plan(self, command: Capture | Release) -> None:
-        name = self.record.own_id(OperationKind(command.name), DEADLINE)
-        await self._follow(Ask(command, name, workflow.now()))
+        await self._follow(Ask(command, DEADLINE, workflow.now()))
 
     def _cancel(self) -> None:
         """A cancelled run releases what is held, in its turn."""
-        name = self.record.own_id(OperationKind.RELEASE, CANCEL)
         command = Release(reason="the run was cancelled")
-        self.inbox.waiting.append(Ask(command, name, workflow.now()))
+        self.inbox.waiting.append(Ask(command, CANCEL, workflow.now()))
 
     # One instruction.
 

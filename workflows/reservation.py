@@ -97,7 +97,7 @@ class Reservation:
         """Answer with the hold once the authorization is decided."""
         keeper = self._running()
         request = self._read(Authorized, payloads).request
-        if request and request.fingerprint() != keeper.record.request.fingerprint():
+        if request and not request.says_the_same_as(keeper.record.request):
             message = "the reservation was started with another request"
             raise failure(Problem(ErrorType.CONFLICT, message), keeper.record.hold())
         await _until_decided(keeper)
@@ -254,7 +254,8 @@ class Reservation:
             update = workflow.current_update_info()
             own = update.id if update else f"signal-{command.fingerprint()[:16]}"
             if command.command_id is None:
-                command = read(model, {**command.model_dump(exclude_none=True), "command_id": own})
+                name = read(Release, {"command_id": own}).command_id
+                command = command.model_copy(update={"command_id": name})
         except InvalidMessage as error:
             raise problem_of(error) from None
         if isinstance(command, Authorize | Adjust | Capture | Release):

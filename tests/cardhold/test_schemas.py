@@ -146,7 +146,7 @@ def test_what_a_model_writes_passes_its_schema(kind: type[BaseModel], message: J
 
 
 def test_the_schemas_in_git_are_what_the_models_give() -> None:
-    script = [sys.executable, str(ROOT / "scripts" / "schema"), "--check"]
+    script = [sys.executable, str(ROOT / "scripts" / "schema.py"), "--check"]
 
     done = subprocess.run(script, capture_output=True, text=True, check=False)  # noqa: S603 - our own script
 

@@ -144,7 +144,7 @@ def test_an_approval_for_less_is_told_apart(
     record = starting()
     settled = Settled(ending=Ending.DONE, payment=payment(state, authorized))
     assert partial is is_partial(record, record.entries[0], settled)
-    record.cautious = True
+    record.was_reset = True
     assert is_partial(record, record.entries[0], settled) is False
 
 
@@ -201,7 +201,7 @@ def test_a_hold_can_lapse_while_an_adjust_is_unknown() -> None:
 
 def test_an_adjust_that_an_earlier_run_went_beyond_is_done_and_its_figures_are_kept() -> None:
     record = held()
-    record.cautious = True
+    record.was_reset = True
     shown = payment(authorized=200_00)
     entry = ended(record, RAISE, Ending.CHANGED, payment=shown)
     assert (OperationState.DONE, shown) == (entry.state, record.external)

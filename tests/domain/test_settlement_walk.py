@@ -163,7 +163,7 @@ class OneHold(RuleBasedStateMachine):
         unknown = self.record.unknown()
         assert unknown is not None
         unknown.amount = self.record.ledger.money(amount) if amount else unknown.amount
-        self.record.cautious = True
+        self.record.was_reset = True
         self.end(unknown, ending, payment(authorized=unknown.amount.amount_minor))
 
     @precondition(lambda self: self.record.life.state is HoldState.ADJUSTING)

@@ -33,7 +33,7 @@ class _Compose(yaml.SafeLoader):
 def _plain(loader: yaml.SafeLoader, node: yaml.Node) -> object:
     match node:
         case yaml.MappingNode():
-            return loader.construct_mapping(node, deep=True)  # pyright: ignore[reportUnknownVariableType]
+            return loader.construct_mapping(node, deep=True)  # pyright: ignore[reportUnknownVariableType] - PyYAML is untyped here
         case yaml.SequenceNode():
             return loader.construct_sequence(node, deep=True)
         case _:
