@@ -15,7 +15,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 SH = shutil.which("sh") or "/bin/sh"
-OURS = ("setup", "test", "check", "lock", "demo")
+OURS = ("setup", "test", "check", "lock", "demo", "bench", "diagram", "schema")
 LINES_MAX = 40
 # Stands for Python: makes a venv whose own Python is itself, and records what pip is asked.
 PYTHON = """#!{sh}
