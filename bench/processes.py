@@ -14,7 +14,7 @@ from pathlib import Path
 
 from bench.kinds import Kind
 from bench.load import FAILED, Order, Round
-from worker import keeper, settings
+from worker import lifeline, settings
 from worker.cannot_start import CannotStart
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -62,8 +62,8 @@ class Load:
 @contextlib.asynccontextmanager
 async def simulator() -> AsyncGenerator[tuple[int, str]]:
     """The simulated gateways; answers with their process and URL."""
-    # The keeper stops them even if we are killed; they read no standard input of their own.
-    command = ["-I", keeper.__file__, sys.executable, "-m", "simulator", "--port", "0"]
+    # The lifeline stops them even if we are killed; they read no standard input of their own.
+    command = ["-I", lifeline.__file__, sys.executable, "-m", "simulator", "--port", "0"]
     async with _child(*command) as process:
         ready = await _line(process, _READY_WITHIN_S)
         yield process.pid, ready.split()[-1]

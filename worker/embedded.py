@@ -24,7 +24,7 @@ from typing import IO, Self
 from temporalio.service import ConnectConfig, ServiceClient
 
 from cardhold.names import SEARCH_ATTRIBUTE_TYPES
-from worker import keeper, settings
+from worker import lifeline, settings
 from worker.cannot_start import CannotStart
 
 HOST = "127.0.0.1"
@@ -116,7 +116,7 @@ class EmbeddedTemporal:
         # A file, not a pipe: nobody has to read along, and the last words are there if it fails.
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `stop`
         self._process = await asyncio.create_subprocess_exec(
-            sys.executable, "-I", keeper.__file__, program, *arguments,
+            sys.executable, "-I", lifeline.__file__, program, *arguments,
             stdin=PIPE, stdout=self._log, stderr=self._log,
             start_new_session=True,  # Ctrl-C is for us: we stop it after the worker has drained
             env=settings.child_environment(),

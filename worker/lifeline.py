@@ -1,6 +1,6 @@
 """Runs a server as a child that never outlives its parent, however that one dies.
 
-Started as ``python -I keeper.py <program> <arguments>`` with a pipe as standard input, whose
+Started as ``python -I lifeline.py <program> <arguments>`` with a pipe as standard input, whose
 other end the parent keeps open and never writes to. It splits in two: one half becomes the
 program, so that the process the parent started *is* the server; the other waits for the end of
 the pipe, which the kernel brings about even when the parent is killed, and then stops the
