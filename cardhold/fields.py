@@ -17,9 +17,11 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z")
+# ASCII: without it \d takes the digits of every script, and RFC 3339 and ISO 8601 know ten.
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z", re.ASCII)
 _DURATION = re.compile(
-    r"P(?=.)(?:(\d{1,6})W)?(?:(\d{1,6})D)?(?:T(?=.)(?:(\d{1,6})H)?(?:(\d{1,6})M)?(?:(\d{1,9})S)?)?"
+    r"P(?=.)(?:(\d{1,6})W)?(?:(\d{1,6})D)?(?:T(?=.)(?:(\d{1,6})H)?(?:(\d{1,6})M)?(?:(\d{1,9})S)?)?",
+    re.ASCII,
 )
 # Cc: control characters. Cs: halves of a surrogate pair, which are not UTF-8. Zl, Zp: line and
 # paragraph separators, which some viewers break a line at.
