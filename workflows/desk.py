@@ -8,6 +8,7 @@ from temporalio import workflow
 
 from cardhold.hold import AttentionReason, OperationKind, OperationState
 from cardhold.messages import Acknowledge, Reschedule, Resolve, ResolvedOutcome
+from cardhold.money import Money
 from cardhold.names import ErrorType
 from domain.calls import Ending, Settled
 from domain.outcome import Payment, PaymentState
@@ -102,10 +103,26 @@ class Desk:
         if entry.state is not OperationState.UNKNOWN or self._word is not None:
             message = f"{entry.operation_id} is {entry.state}: only an unknown one can be resolved"
             raise Problem(ErrorType.ILLEGAL_MOVE, message, operation_id=entry.operation_id)
-        entry.amount = (command.amount or entry.amount).plain()
+        entry.amount = self._told_amount(entry, command)
         # The gateway may yet say otherwise; from now on it is asked before anything is sent.
         self._record.cautious = True
         self._word = _Word(ask, entry, self._settled(entry, command))
+
+    def _told_amount(self, entry: Entry, command: Resolve) -> Money:
+        """What the operation moved by the person's word: its own amount where they name none.
+
+        Raises:
+            Problem: InvalidRequest: more was never held, so no capture can have taken it.
+        """
+        if command.amount is None or command.outcome is ResolvedOutcome.NOT_DONE:
+            return entry.amount.plain()
+        ledger = self._record.ledger
+        if entry.kind is OperationKind.CAPTURE:
+            at_most = ledger.remaining_minor
+            if command.amount.amount_minor > at_most:
+                message = f"amount must be at most what is held, {ledger.money(at_most)}"
+                raise Problem(ErrorType.INVALID_REQUEST, message, field="amount")
+        return command.amount.plain()
 
     def _settled(self, entry: Entry, command: Resolve) -> Settled:
         detail = f"resolved as {command.outcome} by {command.operator}: {command.reason}"
