@@ -37,8 +37,8 @@ def places(pan: str) -> dict[str, tuple[str, Json]]:
         "an unknown field": ("capture", {"note": pan}),
         "an unknown field's name": ("capture", {pan: 1}),
         "the request": ("authorized", {"request": {"description": pan}}),
-        "text alone": ("capture", pan),  # type: ignore[dict-item]
-        "a list": ("capture", [pan]),  # type: ignore[dict-item]
+        "text alone": ("capture", pan),  # type: ignore[dict-item] - wrong on purpose
+        "a list": ("capture", [pan]),  # type: ignore[dict-item] - wrong on purpose
         "an unknown update": ("captrue", {"card": pan}),
     }
 

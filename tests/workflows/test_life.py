@@ -12,7 +12,7 @@ from tests.workflows.stack import Stack, usd
 
 
 def kinds(book: dict[str, object]) -> list[tuple[str, int]]:
-    effects: list[dict[str, object]] = book["effects"]  # type: ignore[assignment]
+    effects: list[dict[str, object]] = book["effects"]  # type: ignore[assignment] - JSON
     return [(str(effect["kind"]), int(str(effect["amount_minor"]))) for effect in effects]
 
 

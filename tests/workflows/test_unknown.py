@@ -6,7 +6,7 @@ The account ``hasty`` answers within three seconds and calls for a person after 
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from time import monotonic
 from typing import Any
 
@@ -164,12 +164,12 @@ async def test_the_gateways_word_wins_over_a_persons(stack: Stack) -> None:
 async def test_an_unknown_adjust_does_not_delay_the_deadline(
     stack: Stack, outcome: str, captured: int
 ) -> None:
-    reserved, _ = await stack.start(gateway="hasty", hold_window="PT2H", on_deadline="capture")
+    reserved, _ = await stack.start(gateway="hasty", hold_window="PT10M", on_deadline="capture")
     await stack.fault("adjust", outcome)
     await stack.fault("look_up", "error_before", times=1000)
     await reserved.signal("adjust", {"amount": usd(150_00), "command_id": "lost"})
     await until(reserved, "adjust/2", "unknown")
-    await reserved.skip(timedelta(hours=1, minutes=1))
+    await reserved.skip(timedelta(minutes=5, seconds=1))
     await stack.no_more_faults()
     ended = await reserved.ended()
     book = await stack.book()
@@ -187,9 +187,9 @@ async def test_a_reschedule_to_an_earlier_hour_counts_during_an_unknown_adjust(
     reserved = await lost(stack, "adjust", {"amount": usd(150_00)})
     await until_attention(reserved)
     created_at = (await reserved.hold())["created_at"]
-    settle_by = datetime.fromisoformat(created_at) + timedelta(hours=1)
+    settle_by = datetime.fromisoformat(created_at) + timedelta(minutes=5)
     await reserved.update("reschedule", {"settle_by": instant_text(settle_by)})
-    await reserved.skip(timedelta(hours=1, minutes=1))
+    await reserved.skip(timedelta(minutes=5, seconds=1))
 
     assert (await reserved.ended())["state"] == "released"
     assert (await stack.book())["state"] == "released"
@@ -199,14 +199,18 @@ async def test_an_authorization_taken_in_and_not_decided_is_looked_up_until_it_i
     stack: Stack,
 ) -> None:
     await stack.fault("authorize", "stay_pending", resolve_after_s=30)
-    request = stack.request(gateway="hasty")
+    request = stack.request()
     reserved = await stack.begin(request)
-    refused = await reserved.refused("authorized", {"request": request})
-    assert refused.type == "OutcomeUnknown"
-    assert refused.hold["state"] == "authorizing"
-    assert refused.hold["in_doubt"] == usd(100_00)
-    assert refused.hold["remaining"] == usd(0)
-    await reserved.skip(timedelta(minutes=6))
+    asking = asyncio.create_task(reserved.refused("authorized", {"request": request}))
+    hold = await until(reserved, "authorize/1", "unknown")
+    assert (hold["state"], hold["in_doubt"]) == ("authorizing", usd(100_00))
+    assert hold["authorized"] == hold["remaining"] == usd(0)
+
+    # Only the reservation's clock: 45 seconds on, nobody has decided yet.
+    await stack.skipper.fast_forward(reserved.handle, timedelta(seconds=50))
+    assert (await asking).type == "OutcomeUnknown"
+    await stack.bank_clock(advance_s=60)
+    await reserved.skip(timedelta(minutes=2))
     hold = await reserved.update("authorized", {"request": request})
 
     assert (hold["state"], hold["in_doubt"]) == ("authorized", usd(0))
@@ -241,13 +245,14 @@ async def test_throttling_is_waited_out_and_nothing_is_unknown(stack: Stack) -> 
 async def test_a_lost_authorization_that_comes_too_late_to_send_again_is_never_sent(
     stack: Stack,
 ) -> None:
-    await stack.fault("*", "drop_before", times=1000)
-    request = stack.request(gateway="hasty")
-    reserved = await stack.begin(request)
+    authorize_by = instant_text(datetime.now(UTC) + timedelta(seconds=15))
+    await stack.fault("authorize", "error_before")
+    await stack.fault("look_up", "error_before", times=1000)
+    reserved = await stack.begin(stack.request(authorize_by=authorize_by))
     await until(reserved, "authorize/1", "unknown")
-    await reserved.skip(timedelta(minutes=16))
+    await reserved.skip(timedelta(seconds=20))
     await stack.no_more_faults()
-    await reserved.skip(timedelta(minutes=10))
+    await reserved.skip(timedelta(minutes=1))
     ended = await reserved.ended()
 
     assert ended["state"] == "abandoned"
