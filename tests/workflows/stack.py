@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
@@ -23,7 +23,6 @@ from temporalio.common import RawValue, WorkflowIDConflictPolicy, WorkflowIDReus
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import TimeSkipper, TimeSkippingConfig
 from temporalio.worker import Replayer, UnsandboxedWorkflowRunner, Worker
-from workflows.reservation import Reservation
 
 from activities.converter import data_converter
 from activities.holds import Holds
@@ -33,6 +32,7 @@ from simulator.server import Simulator
 from tests.workflows.keyless import Keyless
 from worker import settings
 from worker.main import worker_for
+from workflows.reservation import Reservation
 
 TOKEN = "2967530000000003"
 Json = dict[str, Any]

@@ -16,7 +16,9 @@ from temporalio.client import WorkflowFailureError
 from tests.workflows.stack import Json, Reserved, Stack, raw, usd
 
 PAN = "4242424242424242"
-SPELLINGS = (PAN, "4242 4242 4242 4242", "4242-4242-4242-4242", "４２４２４２４２４２４２４２４２")
+# In full-width digits, as East Asian keyboards type them.
+WIDE = "".join(chr(ord("\uff10") + int(digit)) for digit in PAN)
+SPELLINGS = (PAN, "4242 4242 4242 4242", "4242-4242-4242-4242", WIDE)
 
 
 def places(pan: str) -> dict[str, tuple[str, Json]]:
