@@ -12,6 +12,9 @@ from cardhold.names import ErrorType
 from domain.planner import Problem
 from domain.record import Entry
 
+NAMELESS = "signal-"
+"""What the name of a signal without a ``command_id`` begins with; its content gives the rest."""
+
 
 @dataclass(slots=True, eq=False)
 class Ask:
@@ -62,7 +65,8 @@ def _problem_of(entry: Entry) -> Problem | None:
         case OperationState.DECLINED | OperationState.NOT_DONE:
             if entry.kind is OperationKind.AUTHORIZE:
                 return None  # the hold says what the issuer said
-            message = f"{entry.operation_id} was declined: {entry.detail or 'no reason given'}"
+            how = "declined" if entry.state is OperationState.DECLINED else "not done"
+            message = f"{entry.operation_id} was {how}: {entry.detail or 'no reason given'}"
             return Problem(ErrorType.DECLINED, message, operation_id=entry.operation_id)
         case OperationState.PLANNED | OperationState.SENT | OperationState.UNKNOWN:
             return still_unknown(entry)
@@ -99,6 +103,21 @@ class Inbox:
             message = f"command_id '{command_id}' was given to another instruction"
             raise Problem(ErrorType.CONFLICT, message, field="command_id")
         return ask
+
+    def stale(self, ask: Ask) -> Problem | None:
+        """Why a signal named by its content is not carried out again, where that is not plain.
+
+        Pressed twice, a button means one thing. But 120, then 130, then 120 again is a third
+        wish, under the first one's name: it must not be dropped in silence.
+        """
+        latest = next(reversed(self._by_id.values()), ask)
+        if latest is ask or not ask.command_id.startswith(NAMELESS):
+            return None
+        message = (
+            "the same came before, and another instruction since:"
+            " with a command_id of its own it is carried out again"
+        )
+        return Problem(ErrorType.CONFLICT, message, field="command_id")
 
     def keep(self, ask: Ask) -> None:
         """Remember an instruction by its id, so that a repeat finds it."""

@@ -33,7 +33,7 @@ from cardhold.reading import InvalidMessage, read
 from domain.agenda import agenda
 from domain.planner import Problem, check
 from domain.record import Record
-from workflows.inbox import Ask, still_unknown
+from workflows.inbox import NAMELESS, Ask, still_unknown
 from workflows.intake import (
     ReadMessage,
     failure,
@@ -252,7 +252,7 @@ class Reservation:
         try:
             command = read_message(model, payloads)
             update = workflow.current_update_info()
-            own = update.id if update else f"signal-{command.fingerprint()[:16]}"
+            own = update.id if update else f"{NAMELESS}{command.fingerprint()[:16]}"
             if command.command_id is None:
                 name = read(Release, {"command_id": own}).command_id
                 command = command.model_copy(update={"command_id": name})
@@ -309,7 +309,7 @@ class Reservation:
             return
         try:
             ask = self._ask(keeper, model, payloads, is_signal=True)
-            problem = ask.outcome() if ask.answered else None
+            problem = keeper.inbox.stale(ask) or (ask.outcome() if ask.answered else None)
         except Problem as error:
             problem = error
         if problem is not None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.workflows.checks import agrees
-from tests.workflows.stack import Reserved, Stack, usd
+from tests.workflows.stack import Reserved, Stack, refusal, usd
 
 WORD: dict[str, Any] = {
     "operation_id": "capture/2",
@@ -61,9 +61,30 @@ async def test_an_amount_is_written_in_ascii_digits(stack: Stack, said: dict[str
 
 
 async def test_a_duration_is_written_in_ascii_digits(stack: Stack) -> None:
-    reserved = await stack.begin(stack.request(hold_window="P１D"))  # noqa: RUF001 - as above
-    refused = await reserved.refused("authorized")
+    request = stack.request(hold_window="P１D")  # noqa: RUF001 - as above
+    refused = await refusal(stack.start_with_update(request, {"request": request}))
 
     assert refused.type == "InvalidRequest"
     assert refused.detail["field"] == "hold_window"
     assert await stack.books() == []
+
+
+async def test_a_signal_sent_again_after_another_is_not_dropped_in_silence(stack: Stack) -> None:
+    reserved, _ = await stack.start()
+    for total in (120_00, 130_00, 120_00):
+        await reserved.signal("adjust", {"amount": usd(total)})
+    hold = await reserved.update("adjust", {"by": "+1.00 USD"})
+    [refused] = hold["refused"]
+
+    assert hold["authorized"] == usd(131_00)
+    assert refused["name"] == "adjust"
+    assert "command_id" in refused["why"]
+
+
+async def test_a_button_pressed_twice_is_one_instruction_and_no_refusal(stack: Stack) -> None:
+    reserved, _ = await stack.start()
+    for _ in range(2):
+        await reserved.signal("adjust", {"amount": usd(120_00)})
+    hold = await reserved.update("adjust", {"by": "+1.00 USD"})
+
+    assert (hold["authorized"], hold["refused_total"]) == (usd(121_00), 0)
