@@ -137,17 +137,34 @@ class _Attempt:
     async def _too_late(self, gateway: Gateway, send_by: datetime) -> Settled:
         """Send nothing any more; but an earlier attempt may have sent it."""
         proof_from = self._call.absent_after or send_by
-        if self._info.attempt > 1:
+        if self._info.attempt > 1 or self._is_of_an_earlier_run:
             proof_from = max(proof_from, send_by + gateway.capabilities.processing_time)
         return await self._look(gateway, proof_from)
+
+    @property
+    def _is_of_an_earlier_run(self) -> bool:
+        """Whether a reset has dispatched this call again, which the run before may have sent."""
+        return self._call.run_id not in {None, self._info.workflow_run_id}
+
+    def _must_not_be_on_its_way(self) -> None:
+        """Not found yet: the run before may have sent it just now.
+
+        Raises:
+            Undecided: Look again, once it has surely been booked if it ever will be.
+        """
+        later = self._call.patient and self._info.attempt > 1
+        if self._is_of_an_earlier_run and not later:
+            raise Undecided("the run before a reset may have sent it")
 
     async def _send(self, gateway: Gateway) -> Settled:
         # A release looks before it leaps, always: to reverse what somebody has captured meanwhile
         # would be a refund, which nobody asked for.
-        if self._look_first or self._call.kind is OperationKind.RELEASE:
+        releases = self._call.kind is OperationKind.RELEASE
+        if self._look_first or releases or self._is_of_an_earlier_run:
             found = await self._look(gateway, self._call.absent_after)
             if found.ending is not Ending.ABSENT:
                 return found
+            self._must_not_be_on_its_way()
         if self._is_a_blind_repeat(gateway):
             message = "an earlier attempt may have been carried out, and no key makes it harmless"
             raise Undecided(message)

@@ -22,6 +22,8 @@ class Call(Fact):
         account: The configured account's name.
         workflow_id, command_id: With ``kind`` and the account they name the operation for ever
             (`domain.keys`); the activity derives key and reference from them.
+        run_id: The run that gave this call. A reset dispatches what was pending at its point again,
+            as it was: another run then carries it out than the one that gave it.
         amount: What to authorize, the new total, what to capture, or what a release frees.
         held: The total held before, so that a look-up can tell "not yet" from "somebody else".
         captured: What was captured before, for the same reason.
@@ -40,6 +42,7 @@ class Call(Fact):
 
     account: str
     workflow_id: str
+    run_id: str | None = None
     kind: OperationKind
     command_id: str
     amount: Money

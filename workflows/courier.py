@@ -190,6 +190,7 @@ class Courier:
         return Call(
             account=request.gateway,
             workflow_id=workflow.info().workflow_id,
+            run_id=workflow.info().run_id,
             kind=entry.kind,
             command_id=entry.command_id,
             amount=entry.amount,
