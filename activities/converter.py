@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from temporalio.api.common.v1 import Payload
+from temporalio.api.failure.v1 import Failure
 from temporalio.common import RawValue
 from temporalio.contrib.pydantic import PydanticPayloadConverter
-from temporalio.converter import DataConverter
+from temporalio.converter import DataConverter, DefaultFailureConverter, PayloadConverter
 
 
 class RawUnlessTyped(PydanticPayloadConverter):
@@ -28,4 +29,16 @@ class RawUnlessTyped(PydanticPayloadConverter):
         return super().from_payloads(payloads, type_hints)
 
 
-data_converter = DataConverter(payload_converter_class=RawUnlessTyped)
+class WithoutTraces(DefaultFailureConverter):
+    """Failures as they are, less the stack trace: no history needs the paths of our machines."""
+
+    def to_failure(
+        self, exception: BaseException, payload_converter: PayloadConverter, failure: Failure
+    ) -> None:
+        super().to_failure(exception, payload_converter, failure)
+        failure.stack_trace = ""
+
+
+data_converter = DataConverter(
+    payload_converter_class=RawUnlessTyped, failure_converter_class=WithoutTraces
+)
