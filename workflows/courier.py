@@ -15,6 +15,8 @@ Temporal does all retrying: a week's outage of the gateway is one activity in th
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
@@ -78,6 +80,15 @@ class Errand:
         return cause if isinstance(cause, ApplicationError) else None
 
 
+def _asking_again(loop: asyncio.AbstractEventLoop) -> Callable[[int], None]:
+    """A new seed alone lets the SDK ask no waiting condition again; a step of the loop does."""
+
+    def ask(_: int) -> None:
+        loop.call_soon(lambda: None)
+
+    return ask
+
+
 class Courier:
     """Sends and looks up, for one reservation."""
 
@@ -92,6 +103,7 @@ class Courier:
         # A reset to the very first task changes it before we can look: then that task's history
         # is longer than a fresh start's.
         self._seed = workflow.random_seed()
+        workflow.register_random_seed_callback(_asking_again(asyncio.get_running_loop()))
         self._began_reset = self.is_second_run and info.get_current_history_length() > _FRESH_START
         self._errands = 0
         self._reset_at: datetime | None = None
