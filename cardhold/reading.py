@@ -117,7 +117,7 @@ def _told(error: ErrorDetails) -> tuple[str | None, str]:
     if error["type"] == "rule":
         return ".".join([*path, str(context["field"])]), str(context["rule"])
     rule = _RULES.get(error["type"], error["msg"])
-    if "timedelta" in str(context.get("ge", context.get("le", ""))) or error["msg"].count("PT"):
+    if "timedelta" in str(context.get("ge", context.get("le", ""))):
         rule = _SPAN_RULE
     return ".".join(path) or None, rule.format(**context) if "{" in rule else rule
 

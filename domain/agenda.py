@@ -9,7 +9,7 @@ from cardhold.messages import OnDeadline
 from cardhold.money import Money
 from domain.expiry import Terms
 from domain.outcome import PaymentState
-from domain.record import RESTING, Record
+from domain.record import RELEASE_EVERY, RESTING, Record
 
 
 def agenda(record: Record, now: datetime) -> tuple[Step, ...]:
@@ -21,7 +21,7 @@ def agenda(record: Record, now: datetime) -> tuple[Step, ...]:
     """
     unknown = record.unknown()
     looking = () if unknown is None else (_looking(unknown.operation_id, now),)
-    return looking + _ahead(record)
+    return tuple(sorted((*looking, *_ahead(record)), key=lambda step: step.at))
 
 
 def _looking(operation_id: str, now: datetime) -> Step:
@@ -87,8 +87,11 @@ def _release(record: Record, at: Terms, reason: str) -> Step:
     due, why = at.deadline, reason
     if record.deadline_capture_tried and record.plan.on_deadline is OnDeadline.CAPTURE:
         due, why = max(at.deadline, at.give_up_capture_at), "the capture was refused"
-    if record.release_again_at is not None:
-        due, why = record.release_again_at, "the release was refused and is tried hourly"
+    again = record.release_again_at
+    if again is not None:
+        # Its own hour comes all the same where it lies between the refusal and the next try.
+        due = min(due, again) if due > again - RELEASE_EVERY else again
+        why = "the release was refused and is tried hourly"
     amount = record.ledger.money(record.ledger.remaining_minor)
     return Step(at=due, kind=StepKind.RELEASE, amount=amount, why=why)
 

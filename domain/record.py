@@ -34,6 +34,8 @@ from domain.lifecycle import Life
 from domain.outcome import Payment, PaymentState
 
 REFUSED_KEPT = 50
+# A refused release is tried hourly: a mended account is noticed, a broken one is not pushed.
+RELEASE_EVERY = timedelta(hours=1)
 # The most urgent stands in the hold; the others wait until it has ended.
 _URGENCY = (
     AttentionReason.OUTCOME_UNKNOWN,
@@ -297,8 +299,8 @@ class Record:
 
 
 def release_again(now: datetime) -> datetime:
-    """When a refused release is tried again: hourly, so that a mended account is noticed."""
-    return now + timedelta(hours=1)
+    """When a refused release is tried again."""
+    return now + RELEASE_EVERY
 
 
 # A state in which money is held, or a part of it still is, and nothing is under way.

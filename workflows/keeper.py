@@ -7,7 +7,7 @@ from datetime import datetime
 from temporalio import workflow
 
 from cardhold.hold import AttentionReason, OperationKind, OperationState, Step, StepKind
-from cardhold.messages import Capture, Release
+from cardhold.messages import Capture, PaymentMethodKind, Release
 from cardhold.money import MoneyIn
 from cardhold.names import ErrorType
 from domain.agenda import next_step
@@ -249,8 +249,13 @@ class Keeper:
             record.external = payment
 
     def _has_yet_to_look(self) -> bool:
-        was_reset = self._carrier.courier.was_reset
-        return was_reset and not self._has_looked and self.record.life.state in RESTING
+        """Whether a run before this one, reset or started again, may have gone on with the hold."""
+        record = self.record
+        adopted = record.request.payment_method.kind is PaymentMethodKind.EXISTING_HOLD
+        placed_at = record.authorized_at or record.created_at
+        is_older = placed_at < record.created_at and not adopted
+        was_here = self._carrier.courier.was_reset or is_older
+        return was_here and not self._has_looked and record.life.state in RESTING
 
     def _probe(self) -> Errand:
         """Look at the payment, whatever was done to it and by whom."""
