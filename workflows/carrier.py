@@ -56,7 +56,10 @@ class Carrier:
         if entry.kind is OperationKind.AUTHORIZE and entry.send_by is None:
             entry.send_by = entry.requested_at + timing.AUTHORIZE_WITHIN
         errand = self.courier.first_try(entry, answer_by)
+        in_time = workflow.now() + timing.FIRST_TRY_MIN + timing.ANSWER_SLACK <= answer_by
+        self._inbox.first_try = entry if in_time else None
         await self._waiting.until(errand.is_back)
+        self._inbox.first_try = None
         settled = errand.settled()
         if settled is None:
             self._lost(entry)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -81,6 +82,22 @@ def still_unknown(entry: Entry) -> Problem:
     return Problem(ErrorType.OUTCOME_UNKNOWN, message, operation_id=entry.operation_id)
 
 
+@dataclass(slots=True, eq=False)
+class Caller:
+    """Somebody who waits for an answer, at most until ``answer_by``.
+
+    Attributes:
+        ask: The instruction that they gave; None where they wait for the authorization.
+        has_answer: Whether there is one.
+        is_late: The time is over: they are told that the outcome is not known yet.
+    """
+
+    ask: Ask | None
+    has_answer: Callable[[], bool]
+    answer_by: datetime
+    is_late: bool = False
+
+
 @dataclass(slots=True)
 class Inbox:
     """One queue, in order of arrival; and every instruction by its ``command_id``."""
@@ -88,7 +105,48 @@ class Inbox:
     waiting: deque[Ask] = field(default_factory=deque[Ask])
     at_once: deque[Ask] = field(default_factory=deque[Ask])
     """What never queues behind the gateway: reschedule, resolve, acknowledge."""
+    callers: list[Caller] = field(default_factory=list[Caller])
+    first_try: Entry | None = None
+    """The operation under way whose activity ends in time for those who wait for it."""
     _by_id: dict[str, Ask] = field(default_factory=dict[str, Ask])
+
+    def head(self) -> Ask | None:
+        """The instruction whose turn is next, in order of arrival.
+
+        What arrives in one workflow task arrives at one instant, and whether the SDK tells of its
+        signals or of its updates first is not the same when a run is replayed: signals go first.
+        """
+        if not self.waiting:
+            return None
+        at = self.waiting[0].at
+        together = [ask for ask in self.waiting if ask.at == at]
+        return min(together, key=lambda ask: not ask.is_signal)
+
+    def take(self, ask: Ask) -> Ask:
+        """Take an instruction out: its turn has come."""
+        self.waiting.remove(ask)
+        return ask
+
+    def next_late(self) -> datetime | None:
+        """When somebody's time will be over whom nothing else answers in time."""
+        return min(
+            (caller.answer_by for caller in self.callers if self._needs_a_timer(caller)),
+            default=None,
+        )
+
+    def tell_the_late(self, now: datetime) -> None:
+        """Let those go whose time is over."""
+        for caller in self.callers:
+            caller.is_late = caller.is_late or caller.answer_by <= now
+
+    def _needs_a_timer(self, caller: Caller) -> bool:
+        if caller.is_late or caller.has_answer():
+            return False
+        tried, ask = self.first_try, caller.ask
+        if tried is None:
+            return True
+        own = tried.kind is OperationKind.AUTHORIZE if ask is None else tried in ask.entries
+        return not own
 
     def known(self, command: Command, command_id: str) -> Ask | None:
         """The instruction that already goes by this id.

@@ -34,17 +34,15 @@ class Keeper:
     Attributes:
         record: What is known.
         inbox: What was asked.
-        is_idle: Nothing is under way: an instruction that arrives has its turn at once.
         start_problem: The start was wrong in itself; nothing was sent, and the run fails with it.
     """
 
     def __init__(self, record: Record) -> None:
         self.record = record
         self.inbox = Inbox()
-        self.is_idle = False
         self.start_problem: Problem | None = None
         self._desk = Desk(record, self.inbox)
-        self._waiting = Waiting(record, self._desk, self._cancel)
+        self._waiting = Waiting(record, self.inbox, self._desk, self._cancel)
         self._carrier = Carrier(record, self.inbox, self._desk, self._waiting)
         self._due_since: datetime | None = None
         self._has_looked = False
@@ -55,13 +53,6 @@ class Keeper:
         while not self.record.life.is_over and self.start_problem is None:
             await self._turn()
         self._close()
-
-    def has_its_turn(self, ask: Ask) -> bool:
-        """Whether an instruction that has just arrived is followed at once, in one operation."""
-        alone = all(waiting is ask for waiting in self.inbox.waiting)
-        amount = ask.command.amount if isinstance(ask.command, Capture) else None
-        raises = amount and amount.amount_minor > self.record.ledger.remaining_minor
-        return self.is_idle and alone and not raises
 
     async def until_answered(self) -> None:
         """Wait until every caller has its answer; the run ends after that."""
@@ -106,8 +97,8 @@ class Keeper:
         step = next_step(self.record, workflow.now())
         if step is not None and step.at <= workflow.now():
             await self._when_due(step)
-        elif self.inbox.waiting:
-            await self._follow(self.inbox.waiting.popleft())
+        elif (ask := self.inbox.head()) is not None:
+            await self._follow(self.inbox.take(ask))
         else:
             await self._rest(step)
 
@@ -117,10 +108,8 @@ class Keeper:
         self._face_what_the_gateway_shows()
         if self.record.life.is_over:
             return
-        self.is_idle = True
         at, why = (step.at, f"until the next step: {step.kind}") if step else (None, "")
         await self._waiting.until(lambda: self._is_called_from(step), at, why)
-        self.is_idle = False
 
     def _is_called_from(self, step: Step | None) -> bool:
         """Whether there is more to do than wait for this step.
@@ -141,8 +130,9 @@ class Keeper:
             self._warn_of_expiry(step)
             return
         self._due_since = self._due_since or workflow.now()
-        if self.inbox.waiting and self.inbox.waiting[0].at <= self._due_since:
-            await self._follow(self.inbox.waiting.popleft())
+        ask = self.inbox.head()
+        if ask is not None and ask.at <= self._due_since:
+            await self._follow(self.inbox.take(ask))
             return
         self._due_since = None
         await self._act(step)

@@ -7,7 +7,6 @@ handler takes its payloads raw, since what Temporal cannot decode it drops or st
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
@@ -33,7 +32,7 @@ from cardhold.reading import InvalidMessage, read
 from domain.agenda import agenda
 from domain.planner import Problem, check
 from domain.record import Record
-from workflows.inbox import NAMELESS, Ask, still_unknown
+from workflows.inbox import NAMELESS, Ask, Caller, still_unknown
 from workflows.intake import (
     ReadMessage,
     failure,
@@ -340,19 +339,10 @@ def _unknown_name(name: str) -> Problem:
 async def _until_answered(keeper: Keeper, ask: Ask) -> None:
     """Wait for an answer, at most for as long as an update answers within.
 
-    An instruction whose turn has come is decided in time, or known to be unknown; a timer,
-    which costs two events, is only for what may take longer.
-
     Raises:
         Problem: OutcomeUnknown: it is still under way, or still to be carried out.
     """
-    record = keeper.record
-    answer_by = workflow.now() + record.capabilities.answer_within
-    if keeper.has_its_turn(ask):
-        await workflow.wait_condition(lambda: ask.answered or record.unknown() is not None)
-    with contextlib.suppress(TimeoutError):
-        await _until(lambda: ask.answered, answer_by)
-    if ask.answered:
+    if await _is_answered(keeper, ask, lambda: ask.answered):
         return
     under_way = next((entry for entry in ask.entries if not entry.is_decided), None)
     if under_way is not None:
@@ -372,19 +362,20 @@ async def _until_decided(keeper: Keeper) -> None:
     def decided() -> bool:
         return record.life.state is not HoldState.AUTHORIZING or keeper.start_problem is not None
 
-    answer_by = workflow.now() + record.capabilities.answer_within
-    await workflow.wait_condition(lambda: decided() or record.unknown() is not None)
-    with contextlib.suppress(TimeoutError):
-        await _until(decided, answer_by)
-    if not decided():
+    if not await _is_answered(keeper, None, decided):
         raise failure(still_unknown(record.unknown() or record.entries[-1]), record.hold())
 
 
-async def _until(ready: Callable[[], bool], at: datetime) -> None:
-    """Wait with a timer, but set none where there is nothing to wait for.
+async def _is_answered(keeper: Keeper, ask: Ask | None, has_answer: Callable[[], bool]) -> bool:
+    """Wait for an answer; False where the time for it was over first.
 
-    Raises:
-        TimeoutError: ``at`` has come first.
+    The run keeps the time, and sets a timer only for what may take longer than its own
+    activity: a timer costs two events, and a handler that set one or none by what else has
+    arrived would do otherwise in a replay, where messages of one task come in another order.
     """
-    if not ready():
-        await workflow.wait_condition(ready, timeout=at - workflow.now())
+    answer_by = workflow.now() + keeper.record.capabilities.answer_within
+    caller = Caller(ask, has_answer, answer_by)
+    keeper.inbox.callers.append(caller)
+    await workflow.wait_condition(lambda: has_answer() or caller.is_late)
+    keeper.inbox.callers.remove(caller)
+    return has_answer()

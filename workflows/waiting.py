@@ -11,14 +11,18 @@ from temporalio import workflow
 from cardhold.hold import Attention
 from domain.record import Record
 from workflows.desk import Desk
+from workflows.inbox import Inbox
 from workflows.telling import warn, write_attributes, write_details
 
 
 class Waiting:
     """Waits, serves meanwhile what never queues, and tells people what has changed."""
 
-    def __init__(self, record: Record, desk: Desk, cancel: Callable[[], None]) -> None:
+    def __init__(
+        self, record: Record, inbox: Inbox, desk: Desk, cancel: Callable[[], None]
+    ) -> None:
         self._record = record
+        self._inbox = inbox
         self._desk = desk
         self._cancel = cancel
         self._alarm = _Alarm()
@@ -38,17 +42,26 @@ class Waiting:
             why: What people read beside the timer.
         """
         while not ready() and (at is None or workflow.now() < at):
+            self._inbox.tell_the_late(workflow.now())
+            late = self._inbox.next_late()
             if at is not None:
                 self._alarm.ring_at(at, why)
+            if late is not None:
+                self._alarm.ring_at(late, "until the time for an answer is over")
             try:
                 await workflow.wait_condition(
-                    lambda: ready() or self._desk.has_work() or self._alarm.has_rung(at)
+                    lambda: ready() or self._desk.has_work() or self._is_time(at)
                 )
             except asyncio.CancelledError:
                 _go_on()
                 self._cancel()
             if self._desk.serve():
                 self.tell()
+
+    def _is_time(self, at: datetime | None) -> bool:
+        """Whether an hour has come, or a new one is to be waited for."""
+        late = self._inbox.next_late()
+        return self._alarm.is_not_set_for(at) or self._alarm.is_not_set_for(late)
 
     def tell(self, *, decided: bool = False) -> None:
         """Write what has changed where people look.
@@ -90,9 +103,11 @@ class _Alarm:
         self._at = instant
         self._task = asyncio.create_task(self._ring(instant, why))
 
-    def has_rung(self, instant: datetime | None) -> bool:
+    def is_not_set_for(self, instant: datetime | None) -> bool:
         """Whether somebody who waits for ``instant`` should look again."""
-        return instant is not None and (self._at is None or workflow.now() >= instant)
+        return instant is not None and (
+            self._at is None or self._at > instant or workflow.now() >= instant
+        )
 
     async def _ring(self, instant: datetime, why: str) -> None:
         await workflow.sleep(max(instant - workflow.now(), timedelta(0)), summary=why)
