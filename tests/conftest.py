@@ -6,9 +6,12 @@ from collections.abc import AsyncGenerator
 
 import pytest
 
-from tests.workflows import checks
-from tests.workflows.stack import Stack, running
-from worker.embedded import EmbeddedTemporal, Options
+# Their assertions tell what they compared, as a test's own do; said before they are imported.
+pytest.register_assert_rewrite("tests.workflows.checks", "tests.workflows.stack")
+
+from tests.workflows import checks  # noqa: E402 - see above
+from tests.workflows.stack import Stack, running  # noqa: E402 - see above
+from worker.embedded import EmbeddedTemporal, Options  # noqa: E402 - see above
 
 
 @pytest.fixture(scope="session")

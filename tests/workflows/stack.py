@@ -303,7 +303,7 @@ async def accounts_at(url: str) -> AsyncGenerator[Mapping[str, Gateway]]:
 @contextlib.asynccontextmanager
 async def running(address: str, *, cached: int = 0) -> AsyncGenerator[Stack]:
     """A stack on a Temporal server that is already there; on a task queue of its own."""
-    client = await Client.connect(address)
+    client = await Client.connect(address, identity="a test")
     async with Simulator() as simulator, accounts_at(simulator.url) as gateways:
         skipper = TimeSkipper(client, config=TimeSkippingConfig(enabled=False))
         stack = Stack(our_client(client), skipper, simulator, gateways, f"test-{uuid.uuid4().hex}")

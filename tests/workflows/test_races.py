@@ -54,7 +54,7 @@ async def test_an_instruction_and_the_deadline_in_one_task(
 ) -> None:
     elsewhere = stack.elsewhere()
     command = {"amount": usd(150_00)} if name == "adjust" else {}
-    settle_by = datetime.now(UTC) + timedelta(seconds=3)
+    settle_by = datetime.now(UTC) + timedelta(seconds=2)
     async with flagged(elsewhere.worker(), flag=flag):
         reserved, _ = await elsewhere.start(settle_by=instant_text(settle_by))
     if first == "signal":

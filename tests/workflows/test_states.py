@@ -24,7 +24,7 @@ INSTRUCTIONS: dict[str, dict[str, Any]] = {
 }
 DECLINES = 49_01  # the simulated issuer declines by the last two digits
 # How long the gateway dawdles, while the next instruction arrives.
-SLOW = {"delay_s": 0.8}
+SLOW = {"delay_s": 1.2}
 
 
 async def released(stack: Stack) -> Reserved:
