@@ -45,7 +45,7 @@ def is_alive(pid: int) -> bool:
 
 async def until_gone(pid: int) -> None:
     async with asyncio.timeout(GONE_WITHIN_S):
-        while is_alive(pid):  # noqa: ASYNC110 - another process sets no event of ours
+        while is_alive(pid):
             await asyncio.sleep(0.05)
 
 
