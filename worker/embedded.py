@@ -21,7 +21,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
-from temporalio.service import ConnectConfig, ServiceClient
+from temporalio.service import ConnectConfig, RPCError, ServiceClient
 
 from cardhold.names import SEARCH_ATTRIBUTE_TYPES
 from worker import lifeline, settings
@@ -243,7 +243,7 @@ async def _answers(address: str) -> bool:
             await writer.wait_closed()
         service = await ServiceClient.connect(ConnectConfig(target_host=address))
         return await service.check_health()
-    except (OSError, RuntimeError):
+    except (OSError, RuntimeError, RPCError):  # the last: the port is open, its services are not
         return False
 
 
