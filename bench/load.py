@@ -148,7 +148,8 @@ async def serve(address: str) -> None:
         except* (TemporalError, RuntimeError) as failed:
             # The SDK keeps the same error in futures that nobody reads: it is told once, here.
             loop.set_exception_handler(_keep_quiet)
-            _answer({FAILED: str(failed.exceptions[0])})
+            error = failed.exceptions[0]
+            _answer({FAILED: f"{error} {error.__cause__ or ''}".strip()})
         else:
             _answer(asdict(round_))
 
