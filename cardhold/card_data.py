@@ -24,8 +24,14 @@ _PREFIXES = re.compile(
     r"4|5[0-9]|6[0-9]|3[4-9]|30|35(2[89]|[3-8])|"
     r"22(0[0-4]|2[1-9]|[3-9])|2[3-6]|27([01]|20)|9792"
 )
-# A UUID is a name that machines draw; one in thousands would hold a run of digits by chance.
-_UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+# Names that machines draw: a UUID, and any word of hexadecimal digits with a letter in it. By
+# chance one in some hundreds holds a run of digits, by itself or with the number beside it.
+_UUID = re.compile(
+    r"(?<![0-9A-Za-z])[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}(?![0-9A-Za-z])"
+)
+_HEX_WORD = re.compile(r"(?<![0-9A-Za-z])(?=[0-9]*[A-Fa-f])[0-9A-Fa-f]+(?![0-9A-Za-z])")
+# The lengths of what is drawn: object ids, UUIDs and MD5, SHA-1, SHA-256.
+_DRAWN_LENGTHS = frozenset({24, 32, 40, 64})
 # A digit's character -> that of its double's digits added up, as Luhn doubles every second one.
 _DOUBLED = bytes.maketrans(b"0123456789", b"0246813579")
 _CARD_DATA_NAMES = frozenset({
@@ -55,9 +61,16 @@ def holds_card_data(value: object) -> bool:
 
 
 def _text_holds(text: str) -> bool:
-    if _UUID.fullmatch(text):
-        return False
-    return any(_run_holds(run.group()) for run in _RUN.finditer(_folded(text)))
+    folded = _UUID.sub("x", _folded(text))
+    if any(_hex_word_holds(word.group()) for word in _HEX_WORD.finditer(folded)):
+        return True
+    return any(_run_holds(run.group()) for run in _RUN.finditer(_HEX_WORD.sub("x", folded)))
+
+
+def _hex_word_holds(word: str) -> bool:
+    """Whether a card number stands inside a word that is not as long as what machines draw."""
+    drawn = len(word) in _DRAWN_LENGTHS
+    return not drawn and any(map(is_card_number, re.split(r"\D", word)))
 
 
 def _folded(text: str) -> str:

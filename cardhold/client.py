@@ -271,7 +271,9 @@ def checked_start(request: HoldRequest) -> HoldRequest:
 def _with_id(command: Command) -> Command:
     """The command, read again in case it was built unchecked, and with an id."""
     command = checked(type(command), payload(command))
-    return command if command.command_id else command.model_copy(update={"command_id": uuid4().hex})
+    return (
+        command if command.command_id else command.model_copy(update={"command_id": str(uuid4())})
+    )
 
 
 def _run_of(reservation_id: str) -> str:
