@@ -16,6 +16,7 @@ from bench.kinds import Kind
 from bench.load import FAILED, Order, Round
 from worker import lifeline, settings
 from worker.cannot_start import CannotStart
+from worker.embedded import ended
 
 ROOT = Path(__file__).resolve().parent.parent
 _READY_WITHIN_S = 60.0
@@ -117,12 +118,7 @@ async def _child(*arguments: str) -> AsyncGenerator[Process]:
 async def _stopped(process: Process) -> None:
     if process.stdin is not None:
         process.stdin.close()
-    try:
-        async with asyncio.timeout(_STOP_WITHIN_S):
-            await process.wait()
-    except TimeoutError:
-        process.kill()
-        await process.wait()
+    await ended(process, _STOP_WITHIN_S)
 
 
 async def _line(process: Process, within_s: float) -> str:

@@ -298,10 +298,5 @@ class Record:
         )
 
 
-def release_again(now: datetime) -> datetime:
-    """When a refused release is tried again."""
-    return now + RELEASE_EVERY
-
-
 # A state in which money is held, or a part of it still is, and nothing is under way.
 RESTING = frozenset({HoldState.AUTHORIZED, HoldState.PARTIALLY_CAPTURED})

@@ -13,7 +13,7 @@ from cardhold.hold import (
 from domain.calls import Ending, Settled
 from domain.lifecycle import Event
 from domain.outcome import Payment, PaymentState
-from domain.record import Entry, Record, release_again
+from domain.record import RELEASE_EVERY, Entry, Record
 
 # Gateways' clocks are off by minutes, not by more: an authorization that the gateway booked
 # longer than this before we sent it is an earlier one, and ages from then.
@@ -155,7 +155,7 @@ def _refused(record: Record, entry: Entry, settled: Settled, now: datetime) -> N
         record.raise_attention(AttentionReason.CAPTURE_REFUSED, now, told, entry)
     else:
         record.raise_attention(AttentionReason.RELEASE_REFUSED, now, told, entry)
-        record.release_again_at = release_again(now)
+        record.release_again_at = now + RELEASE_EVERY
 
 
 def _note_change(record: Record, settled: Settled, now: datetime) -> None:

@@ -24,7 +24,6 @@ from gateways.port import Gateway
 from gateways.wire import CONNECTIONS
 
 _HEADER_MIN, _HEADER_MAX = "\x21", "\x7e"
-_PORT_MAX = 65_535
 
 
 def _url(text: str) -> str:

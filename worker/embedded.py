@@ -139,7 +139,7 @@ class EmbeddedTemporal:
         if process is not None:
             if process.returncode is None:
                 process.terminate()
-            await _ended(process)
+            await ended(process)
             if process.stdin is not None:
                 process.stdin.close()
         log, self._log = self._log, None
@@ -224,9 +224,10 @@ def temporal_program() -> str:
     return found
 
 
-async def _ended(process: Process) -> None:
+async def ended(process: Process, within_s: float = _STOP_WITHIN_S) -> None:
+    """Wait until a child that was told to stop has ended; one that takes too long is killed."""
     try:
-        async with asyncio.timeout(_STOP_WITHIN_S):
+        async with asyncio.timeout(within_s):
             await process.wait()
     except TimeoutError:
         process.kill()

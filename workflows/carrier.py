@@ -12,7 +12,7 @@ from domain.agenda import next_step
 from domain.calls import Ending, Settled
 from domain.lifecycle import Event
 from domain.outcome import Payment
-from domain.record import Entry, Record, release_again
+from domain.record import RELEASE_EVERY, Entry, Record
 from domain.settlement import is_partial, settle
 from workflows import timing
 from workflows.courier import Courier, Errand, Rung
@@ -184,7 +184,7 @@ class Carrier:
             told = f"the gateway refused {release.operation_id}, of an approval for less than asked"
             record.raise_attention(AttentionReason.RELEASE_REFUSED, workflow.now(), told, release)
             self._waiting.tell()
-            await self._waiting.until(lambda: False, release_again(workflow.now()))
+            await self._waiting.until(lambda: False, workflow.now() + RELEASE_EVERY)
         record.end_attention(AttentionReason.RELEASE_REFUSED, AttentionReason.OUTCOME_UNKNOWN)
         record.payment_id = record.gateway_reference = None
         detail = f"approved for {payment.authorized} only, which was released"

@@ -124,13 +124,10 @@ class Keeper:
         """A step of the plan is one more instruction: what arrived before it goes first.
 
         A capture and the deadline may arrive in one workflow task, and which of them the SDK
-        reports first is not ours: the person's word counts.
+        reports first is not ours: the person's word counts. A warning waits for nobody.
         """
-        if step.kind is StepKind.WARN:
-            self._warn_of_expiry(step)
-            return
         self._due_since = self._due_since or workflow.now()
-        ask = self.inbox.head()
+        ask = self.inbox.head() if step.kind is not StepKind.WARN else None
         if ask is not None and ask.at <= self._due_since:
             await self._follow(self.inbox.take(ask))
             return
