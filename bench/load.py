@@ -76,7 +76,7 @@ async def play(client: Client, order: Order) -> Round:
         RuntimeError: A lifecycle ended otherwise than captured.
     """
     round_ = Round()
-    names = (f"reservation-bench-{uuid4().hex[:12]}-{number}" for number in count())
+    names = (f"reservation-bench-{uuid4().hex[:12]}x{number}" for number in count())
     begun = time.monotonic()
     async with asyncio.TaskGroup() as group:
         for _ in range(order.in_flight):

@@ -24,14 +24,13 @@ _PREFIXES = re.compile(
     r"4|5[0-9]|6[0-9]|3[4-9]|30|35(2[89]|[3-8])|"
     r"22(0[0-4]|2[1-9]|[3-9])|2[3-6]|27([01]|20)|9792"
 )
-# Names that machines draw: a UUID, and any word of hexadecimal digits with a letter in it. By
-# chance one in some hundreds holds a run of digits, by itself or with the number beside it.
-_UUID = re.compile(
-    r"(?<![0-9A-Za-z])[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}(?![0-9A-Za-z])"
+# Names that machines draw, as whole words: UUIDs, and hexadecimal object ids and digests of their
+# usual lengths. By chance one in some hundreds holds a run of digits.
+_DRAWN = re.compile(
+    r"(?<![0-9A-Za-z])(?:[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
+    r"|(?=[0-9]*[A-Fa-f])(?:[0-9A-Fa-f]{64}|[0-9A-Fa-f]{40}|[0-9A-Fa-f]{32}|[0-9A-Fa-f]{24}))"
+    r"(?![0-9A-Za-z])"
 )
-_HEX_WORD = re.compile(r"(?<![0-9A-Za-z])(?=[0-9]*[A-Fa-f])[0-9A-Fa-f]+(?![0-9A-Za-z])")
-# The lengths of what is drawn: object ids, UUIDs and MD5, SHA-1, SHA-256.
-_DRAWN_LENGTHS = frozenset({24, 32, 40, 64})
 # A digit's character -> that of its double's digits added up, as Luhn doubles every second one.
 _DOUBLED = bytes.maketrans(b"0123456789", b"0246813579")
 _CARD_DATA_NAMES = frozenset({
@@ -61,16 +60,8 @@ def holds_card_data(value: object) -> bool:
 
 
 def _text_holds(text: str) -> bool:
-    folded = _UUID.sub("x", _folded(text))
-    if any(_hex_word_holds(word.group()) for word in _HEX_WORD.finditer(folded)):
-        return True
-    return any(_run_holds(run.group()) for run in _RUN.finditer(_HEX_WORD.sub("x", folded)))
-
-
-def _hex_word_holds(word: str) -> bool:
-    """Whether a card number stands inside a word that is not as long as what machines draw."""
-    drawn = len(word) in _DRAWN_LENGTHS
-    return not drawn and any(map(is_card_number, re.split(r"\D", word)))
+    folded = _DRAWN.sub("x", _folded(text))
+    return any(_run_holds(run.group()) for run in _RUN.finditer(folded))
 
 
 def _folded(text: str) -> str:

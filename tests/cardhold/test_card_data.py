@@ -123,14 +123,15 @@ def test_a_message_full_of_digits_costs_less_than_a_workflow_task_may_last() -> 
 
 def test_names_that_machines_draw_are_no_card_numbers() -> None:
     draw = random.Random(20)  # noqa: S311 - names, not secrets
-    for number in range(20_000):
+    for _ in range(20_000):
         drawn = f"{draw.getrandbits(128):032x}"
-        names = (drawn, str(UUID(drawn)), f"order-{UUID(drawn)}-7", f"bench-{drawn[:8]}e4-{number}")
+        names = (drawn, str(UUID(drawn)), f"order-{UUID(drawn)}-7")
         assert [name for name in names if holds_card_data(name)] == []
 
 
 @pytest.mark.parametrize(
-    "text", ["a4111111111111111", "4111111111111111f x", "e 4111 1111 1111 1111"]
+    "text",
+    ["a4111111111111111", "4111111111111111f x", "e 4111 1111 1111 1111", "4000 0000 0000 0002A"],
 )
 def test_a_letter_beside_a_card_number_hides_nothing(text: str) -> None:
     assert holds_card_data(text)
