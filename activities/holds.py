@@ -22,7 +22,15 @@ from cardhold.messages import PaymentMethodKind
 from cardhold.names import ErrorType
 from domain.calls import Call, Ending, Settled
 from domain.keys import OperationName
-from domain.outcome import Approved, Declined, Outcome, Payment, PaymentState, Pending
+from domain.outcome import (
+    ActionRequired,
+    Approved,
+    Declined,
+    Outcome,
+    Payment,
+    PaymentState,
+    Pending,
+)
 from domain.verdict import verdict
 from gateways.errors import (
     GatewayError,
@@ -241,9 +249,11 @@ class _Attempt:
             case Declined(detail=detail, payment=payment):
                 self._must_be_the_first(detail)
                 return self._settled(Ending.DECLINED, payment, detail)
-            case Pending():
+            case ActionRequired(payment=payment):
+                return self._settled(Ending.ACTION_REQUIRED, payment)
+            case Pending(payment=payment):
                 message = "the gateway has taken it in and not decided it"
-                raise Undecided(message)
+                raise Undecided(message, payment.payment_id if payment else None)
 
     def _adopted(self, payment: Payment | None) -> Settled:
         """A hold made elsewhere: it has to be open, and of the amount that was asked for."""

@@ -6,6 +6,7 @@ Neither the value nor, where it may be a card number, the name is ever repeated.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any, NoReturn, TypeVar, cast
 
 from pydantic import BaseModel, ValidationError
@@ -82,8 +83,12 @@ def read(model: type[ReadModel], value: object) -> ReadModel:
         raise InvalidMessage(None, "must not be nested this deep") from None
 
 
-def read_json(text: str | bytes) -> object:
+def read_json(text: str | bytes, *, fraction: Callable[[str], object] = float) -> object:
     """Read JSON strictly: no duplicate names, no NaN, no endless numbers or nesting.
+
+    Args:
+        text: One value, and nothing behind it.
+        fraction: What a number with a point or an exponent becomes.
 
     Raises:
         InvalidMessage: It is not JSON in UTF-8, or more of it than any message needs.
@@ -92,7 +97,13 @@ def read_json(text: str | bytes) -> object:
         raise InvalidMessage(None, f"must be at most {MESSAGE_BYTES_MAX} bytes")
     try:
         return cast(
-            "object", json.loads(text, object_pairs_hook=_once, parse_constant=_no_constant)
+            "object",
+            json.loads(
+                text,
+                object_pairs_hook=_once,
+                parse_constant=_no_constant,
+                parse_float=fraction,
+            ),
         )
     except (ValueError, RecursionError) as error:
         if isinstance(error, InvalidMessage):

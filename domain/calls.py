@@ -28,8 +28,10 @@ class Call(Fact):
         held: The total held before, so that a look-up can tell "not yet" from "somebody else".
         captured: What was captured before, for the same reason.
         final: With a capture: nothing shall be left on the card after it.
-        payment_id: The gateway's id of the hold; None while authorizing.
+        payment_id: The gateway's id of the hold; while authorizing None, or what the gateway has
+            let us know of it so far.
         reference: The reference that the hold was authorized under; None while authorizing.
+        asked_at: When the operation was asked for: nothing of it is older.
         send_by: After this instant it is never sent for the first time.
         look_first: Look before sending, whatever the key: an earlier run may have sent it.
         patient: Every further attempt starts at least the gateway's processing time after the one
@@ -51,6 +53,7 @@ class Call(Fact):
     final: bool = True
     payment_id: str | None = None
     reference: str | None = None
+    asked_at: Instant | None = None
     send_by: Instant | None = None
     look_first: bool = False
     patient: bool = False
@@ -77,6 +80,21 @@ class Ending(StrEnum):
     """Looked up, and proven not to have happened. It may be sent."""
     CHANGED = "changed"
     """The gateway shows what we did not do."""
+    ACTION_REQUIRED = "action_required"
+    """Of an authorization: it is the guest's turn. Nothing is decided."""
+
+
+class Lost(Fact):
+    """What the failure of an authorization still says: it has no answer to say it in.
+
+    Attributes:
+        capabilities: What the account can do.
+        payment_id: The gateway's id of what may have become a hold, where it was told before
+            the answer was lost.
+    """
+
+    capabilities: Capabilities
+    payment_id: str | None = None
 
 
 class Settled(Fact):

@@ -1,4 +1,4 @@
-"""What a gateway's answer says of the money: done, declined, or still pending.
+"""What a gateway's answer says of the money: done, declined, still pending, or up to the guest.
 
 That it did not happen, and that we don't know, are errors of the call and not answers:
 see ``gateways.errors``.
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from cardhold.fields import Instant
-from cardhold.hold import Card, Evidence
+from cardhold.hold import Action, Card, Evidence
 from cardhold.money import Money
 from domain.capabilities import Fact
 
@@ -25,6 +25,18 @@ class PaymentState(StrEnum):
     DECLINED = "declined"
     PENDING = "pending"
     """The gateway has not decided yet."""
+    ACTION_REQUIRED = "action_required"
+    """Nothing is decided before the guest has done something (3-D Secure)."""
+
+
+class Said(StrEnum):
+    """What a gateway says of one operation, where it keeps each under a reference of ours."""
+
+    DONE = "done"
+    DECLINED = "declined"
+    PENDING = "pending"
+    ABSENT = "absent"
+    """It knows of none such, so far."""
 
 
 class Payment(Fact):
@@ -38,6 +50,10 @@ class Payment(Fact):
         booked_at: When the gateway booked what it shows; its clock, not ours.
         expires_at: When it says that the hold lapses, if it says.
         detail: The gateway's own words on the outcome, for people.
+        action: What the guest has to do, with `PaymentState.ACTION_REQUIRED`; None where the
+            gateway doesn't say it again.
+        said: What became of the very operation that was looked for; None where the gateway shows
+            only how the payment stands.
     """
 
     payment_id: str
@@ -50,6 +66,8 @@ class Payment(Fact):
     card: Card | None = None
     evidence: Evidence | None = None
     detail: str | None = None
+    action: Action | None = None
+    said: Said | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,4 +95,11 @@ class Pending:
     payment: Payment | None = None
 
 
-Outcome = Approved | Declined | Pending
+@dataclass(frozen=True, slots=True)
+class ActionRequired:
+    """The issuer wants to see the guest first: ``payment.action`` says where to send them."""
+
+    payment: Payment
+
+
+Outcome = Approved | Declined | Pending | ActionRequired

@@ -65,6 +65,8 @@ def _state_of(record: Record, entry: Entry, settled: Settled) -> OperationState:
             # An earlier run of the same reservation may have adjusted further than this one has.
             superseded = record.was_reset and entry.kind is OperationKind.ADJUST
             return OperationState.DONE if superseded else OperationState.NOT_DONE
+        case Ending.ACTION_REQUIRED:
+            return OperationState.SENT
 
 
 def is_partial(record: Record, entry: Entry, settled: Settled) -> bool:

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from cardhold.hold import OperationKind
 from domain.calls import Call, Ending
-from domain.outcome import Payment, PaymentState
+from domain.outcome import Payment, PaymentState, Said
 
 # Nothing is on the card any more, whoever did it.
 _GONE = frozenset({PaymentState.RELEASED, PaymentState.EXPIRED, PaymentState.DECLINED})
+_BY_ITS_WORD: dict[Said, Ending | None] = {
+    Said.DONE: Ending.DONE,
+    Said.DECLINED: Ending.DECLINED,
+    Said.PENDING: None,
+    Said.ABSENT: Ending.ABSENT,
+}
 
 
 def verdict(call: Call, payment: Payment | None) -> Ending | None:
@@ -24,8 +30,16 @@ def verdict(call: Call, payment: Payment | None) -> Ending | None:
     """
     if payment is None:
         return Ending.ABSENT
+    if payment.said is not None:
+        return _BY_ITS_WORD[payment.said]
     if payment.state is PaymentState.PENDING:
         return None
+    return _by_its_state(call, payment)
+
+
+def _by_its_state(call: Call, payment: Payment) -> Ending | None:
+    if payment.state is PaymentState.ACTION_REQUIRED:
+        return _awaiting(call)
     match call.kind:
         case OperationKind.AUTHORIZE:
             return _authorized(payment)
@@ -35,6 +49,17 @@ def verdict(call: Call, payment: Payment | None) -> Ending | None:
             return _captured(call, payment)
         case OperationKind.RELEASE:
             return _released(call, payment)
+
+
+def _awaiting(call: Call) -> Ending | None:
+    """Before the guest has acted nothing is held, and what asks for it can be called off."""
+    match call.kind:
+        case OperationKind.AUTHORIZE:
+            return Ending.ACTION_REQUIRED
+        case OperationKind.RELEASE:
+            return Ending.ABSENT
+        case OperationKind.ADJUST | OperationKind.CAPTURE:
+            return None
 
 
 def _authorized(payment: Payment) -> Ending:

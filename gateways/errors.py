@@ -52,7 +52,15 @@ class Refused(GatewayError):
 
 
 class OutcomeUnknown(GatewayError):
-    """The money may have moved."""
+    """The money may have moved.
+
+    Attributes:
+        payment_id: The gateway's id of what an authorization may have become, if it is known.
+    """
+
+    def __init__(self, message: str, payment_id: str | None = None) -> None:
+        super().__init__(message)
+        self.payment_id = payment_id
 
 
 class NoAnswer(OutcomeUnknown):

@@ -14,13 +14,16 @@ import ssl
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from functools import cache
 from typing import TypeVar, cast
+from urllib.parse import urlencode
 
 import httpx
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from cardhold.reading import InvalidMessage, read_json
+from gateways.amounts import written
 from gateways.errors import GatewayError, NoAnswer, NotSent, Undecided
 from gateways.retry_after import retry_after_s
 
@@ -75,7 +78,12 @@ class Answer:
 
 
 def request(
-    method: str, url: str, *, headers: Mapping[str, str], content: object = None
+    method: str,
+    url: str,
+    *,
+    headers: Mapping[str, str],
+    content: object = None,
+    form: Mapping[str, str] | None = None,
 ) -> httpx.Request:
     """Build a request whose body is the same bytes for the same content, always.
 
@@ -83,14 +91,18 @@ def request(
         method: In capitals.
         url: Complete; whatever it holds of others is quoted already.
         headers: ASCII without control characters, credentials among them.
-        content: What JSON can hold; None sends no body.
+        content: What JSON can hold, and decimals, which become exact numbers.
+        form: Fields of a form, in place of JSON; without either there is no body.
     """
     body = None
     all_headers = {"Accept": "application/json", "Accept-Encoding": "identity", **headers}
     if content is not None:
         all_headers["Content-Type"] = "application/json"
         # Some gateways compare a repeated key's body byte by byte.
-        body = json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
+        body = written(content).encode()
+    elif form is not None:
+        all_headers["Content-Type"] = "application/x-www-form-urlencoded"
+        body = urlencode(sorted(form.items())).encode()
     return httpx.Request(method, url, headers=all_headers, content=body)
 
 
@@ -210,9 +222,9 @@ def read(model: type[ReadModel], answer: Answer, *, gateway: str) -> ReadModel:
 
 
 def parse(model: type[ReadModel], answer: Answer) -> ReadModel | None:
-    """Read a body as ``model``; None where it is anything else."""
+    """Read a body as ``model``, fractions as decimals; None where it is anything else."""
     try:
-        fields = read_json(answer.body.decode("utf-8"))
+        fields = read_json(answer.body.decode("utf-8"), fraction=Decimal)
         if b"\\ud" in answer.body.lower():
             # Half of a surrogate pair is legal as an escape, and can be written nowhere.
             json.dumps(fields, ensure_ascii=False).encode()

@@ -47,6 +47,7 @@ class Fault(StrEnum):
     DECLINE = "decline"
     APPROVE_LESS = "approve_less"
     STAY_PENDING = "stay_pending"
+    REQUIRE_ACTION = "require_action"
 
 
 ANY = "*"
@@ -69,8 +70,10 @@ REACH: dict[Fault, frozenset[Operation]] = {
     Fault.DECLINE: _MONEY,
     Fault.APPROVE_LESS: frozenset({Operation.AUTHORIZE}),
     Fault.STAY_PENDING: _MONEY,
+    # 3-D Secure, at the gateways that have it.
+    Fault.REQUIRE_ACTION: frozenset({Operation.AUTHORIZE}),
 }
-VERDICTS = frozenset({Fault.DECLINE, Fault.APPROVE_LESS, Fault.STAY_PENDING})
+VERDICTS = frozenset({Fault.DECLINE, Fault.APPROVE_LESS, Fault.STAY_PENDING, Fault.REQUIRE_ACTION})
 WEATHER = tuple(fault for fault in Fault if fault not in VERDICTS)
 # What each fault may be told, beside `gateway`, `operation`, `fault` and `times`.
 PARAMETERS: dict[Fault, tuple[str, ...]] = {

@@ -42,6 +42,12 @@ TEMPORAL_ADDRESS = "127.0.0.1:7233"
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 # An API key has tens of characters; a file of more is not one (a device, a wrong mount).
 _SECRET_BYTES_MAX = 16_384
+# What every built-in account says.
+_SIMULATED = {
+    "environment": "simulated",
+    "processing_time": "PT5S",
+    "allowed_return_hosts": ["*"],
+}
 # What a child process needs to run at all. Gateway secrets stay with us.
 _HARMLESS = ("PATH", "HOME", "TMPDIR", "TZ", "LANG", "LC_ALL")
 
@@ -134,22 +140,10 @@ def simulated(url: str, *, worker: WorkerSettings | None = None) -> Settings:
         worker: Other worker settings than the defaults.
     """
     named = {
-        name: read_account(name, {**common, **table})
-        for name, table in _simulated_tables(url).items()
-        for common in [{"gateway": name, "environment": "simulated", "processing_time": "PT5S"}]
+        name: read_account(name, {"gateway": name, **_SIMULATED, **kind.simulated(url)})
+        for name, kind in KINDS.items()
     }
     return Settings(named, worker or WorkerSettings())
-
-
-def _simulated_tables(url: str) -> dict[str, dict[str, object]]:
-    return {
-        "payroc": {
-            "base_url": f"{url}/payroc/v1",
-            "identity_url": f"{url}/payroc",
-            "api_key": SecretStr("any-key-opens-the-simulator"),
-            "processing_terminal_id": "1001",
-        },
-    }
 
 
 def temporal_connection(environ: Mapping[str, str] | None = None) -> ClientConnectConfig:

@@ -10,7 +10,7 @@ import pytest
 
 from cardhold.hold import OperationKind
 from domain.calls import Call, Ending
-from domain.outcome import PaymentState
+from domain.outcome import PaymentState, Said
 from domain.verdict import verdict
 from tests.domain.records import payment, usd
 
@@ -73,7 +73,7 @@ def test_a_payment_tells_what_became_of_an_operation(
 
 def test_every_kind_meets_every_state_in_this_table() -> None:
     assert {case[0] for case in CASES} == set(OperationKind)
-    assert {*SHOWN, P.PENDING} == set(PaymentState)
+    assert {*SHOWN, P.PENDING, P.ACTION_REQUIRED} == set(PaymentState)
 
 
 @pytest.mark.parametrize("kind", OperationKind)
@@ -85,3 +85,26 @@ def test_no_payment_is_no_operation_so_far(kind: OperationKind) -> None:
 @pytest.mark.parametrize("figures", [(0, 0), (100_00, 20_00), (150_00, 70_00)])
 def test_a_pending_payment_is_never_rounded(kind: OperationKind, figures: tuple[int, int]) -> None:
     assert verdict(_call(kind), payment(P.PENDING, *figures)) is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "ending"),
+    [(K.AUTHORIZE, E.ACTION_REQUIRED), (K.RELEASE, ABSENT), (K.ADJUST, None), (K.CAPTURE, None)],
+)
+def test_before_the_guest_has_acted_nothing_is_decided_and_it_can_be_called_off(
+    kind: OperationKind, ending: Ending | None
+) -> None:
+    assert verdict(_call(kind), payment(P.ACTION_REQUIRED, 0, 0)) is ending
+
+
+@pytest.mark.parametrize("kind", OperationKind)
+@pytest.mark.parametrize("state", PaymentState)
+@pytest.mark.parametrize(
+    ("said", "ending"),
+    [(Said.DONE, DONE), (Said.DECLINED, DECLINED), (Said.ABSENT, ABSENT), (Said.PENDING, None)],
+)
+def test_a_word_on_the_operation_itself_counts_before_how_the_payment_stands(
+    kind: OperationKind, state: PaymentState, said: Said, ending: Ending | None
+) -> None:
+    shown = payment(state, 100_00, 20_00).model_copy(update={"said": said})
+    assert verdict(_call(kind), shown) is ending

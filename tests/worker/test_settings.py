@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from gateways.accounts import PayrocAccount
+from gateways.adapters.payroc import PayrocAccount
 from worker.cannot_start import CannotStart
 from worker.settings import (
     TEMPORAL_ADDRESS,

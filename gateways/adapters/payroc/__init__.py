@@ -6,6 +6,7 @@ and "Capture the pre-authorization" (docs.payroc.com) and Payroc's own functiona
 ``docs/gateways/payroc.md``.
 """
 
+from gateways.adapters.payroc.account import KIND, PayrocAccount
 from gateways.adapters.payroc.adapter import Payroc, Site, open_payroc
 
-__all__ = ["Payroc", "Site", "open_payroc"]
+__all__ = ["KIND", "Payroc", "PayrocAccount", "Site", "open_payroc"]

@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
 from urllib.parse import quote, urlencode, urlsplit
 
 import httpx
@@ -37,8 +36,6 @@ from gateways.wire import Answer, Wire, read, request
 
 _log = logging.getLogger(__name__)
 
-# Payroc keeps the answer to a key for seven days (docs.payroc.com, idempotency).
-KEY_LIFE = timedelta(days=7)
 _OK, _CREATED, _REFUSED_TOKEN, _NOT_FOUND = 200, 201, 401, 404
 _PAGE_SIZE = 100
 # An order id of ours names one payment; more pages than these are somebody else's accident.
@@ -61,7 +58,7 @@ class Site:
         base_url, identity_url: Without a slash at the end.
         terminal, channel: What every payment is made under.
         environment: Which of Payroc's worlds this is.
-        capabilities: The account's figures; what Payroc can do is added to them.
+        capabilities: What this account can do, and its own figures.
         call_s_max: How long one verb may take, the token included.
     """
 
@@ -80,13 +77,12 @@ class Payroc:
 
     def __init__(self, site: Site, *, wire: Wire, identity: Identity) -> None:
         self._site = site
-        self._capabilities = _what_payroc_can(site.capabilities)
         self._wire = wire
         self._identity = identity
 
     @property
     def capabilities(self) -> Capabilities:
-        return self._capabilities
+        return self._site.capabilities
 
     @property
     def environment(self) -> str:
@@ -247,19 +243,6 @@ def open_payroc(
         wire=Wire(NAME, connections=connections, transport=transport),
         identity=Identity(to_identity, site.identity_url, site.api_key),
     )
-
-
-def _what_payroc_can(account: Capabilities) -> Capabilities:
-    can = {
-        "payment_methods": frozenset(PaymentMethodKind),
-        "idempotent": frozenset(OperationKind),
-        "key_life": KEY_LIFE,
-        "raises": True,
-        "lowers": True,
-        "captures_max": 1,
-        "frees_rest": True,
-    }
-    return account.model_copy(update=can)
 
 
 def _method(call: Call) -> dict[str, str]:

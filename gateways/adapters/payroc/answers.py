@@ -7,20 +7,19 @@ are not read: in every published example a pre-authorization is a ``sale`` that 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field
 
-from cardhold.card_data import holds_card_data
 from cardhold.hold import Card, Evidence
 from cardhold.money import AMOUNT_MINOR_MAX, Currency, Money
 from domain.outcome import Approved, Declined, Outcome, Payment, PaymentState, Pending
 from gateways.adapters.payroc.problems import NAME
 from gateways.errors import Undecided
 from gateways.port import Named
+from gateways.shown import instant, last4, shown
 from gateways.wire import WireModel
 
 Status: TypeAlias = Literal[
@@ -54,8 +53,6 @@ _RANK = {
     PaymentState.DECLINED: 3,
 }
 _LATEST = datetime.max.replace(tzinfo=UTC)
-_LAST4 = re.compile(r"[0-9]{4}$")
-_SHOWN_MAX = 64
 
 AmountMinor = Annotated[int, Field(ge=0, le=AMOUNT_MINOR_MAX)]
 
@@ -207,10 +204,10 @@ def payment_of(
         state=state,
         authorized=Money(amount_minor=_held_minor(answer, state), currency=order.currency),
         captured=Money(amount_minor=taken, currency=order.currency),
-        booked_at=_instant(order.dateTime),
+        booked_at=instant(order.dateTime),
         card=_card(answer.card),
         evidence=_evidence(answer),
-        detail=_shown(result.responseMessage, secret=_token(named)),
+        detail=shown(result.responseMessage, secret=_token(named)),
     )
 
 
@@ -288,35 +285,18 @@ def _words(answer: PaymentAnswer) -> str:
 
 
 def _card(card: _Card) -> Card:
-    last4 = _LAST4.search(card.cardNumber)
-    return Card(brand=_shown(card.type), last4=last4.group() if last4 else None)
+    return Card(brand=shown(card.type), last4=last4(card.cardNumber))
 
 
 def _evidence(answer: PaymentAnswer) -> Evidence:
     checks = answer.card.securityChecks or _Checks()
     return Evidence(
-        approval_code=_shown(answer.transactionResult.approvalCode),
-        avs=_shown(checks.avsResult),
-        cvv=_shown(checks.cvvResult),
+        approval_code=shown(answer.transactionResult.approvalCode),
+        avs=shown(checks.avsResult),
+        cvv=shown(checks.cvvResult),
     )
-
-
-def _shown(text: str | None, *, secret: str | None = None) -> str | None:
-    """The gateway's words as people may see them: short, printable, free of card and token."""
-    if not text or holds_card_data(text) or (secret and secret in text):
-        return None
-    return "".join(c for c in text if c.isprintable())[:_SHOWN_MAX].strip() or None
 
 
 def _token(named: Named) -> str | None:
     method = named.call.payment_method
     return None if method is None else method.token
-
-
-def _instant(text: str | None) -> datetime | None:
-    """Payroc's time, in UTC; None where it does not say which time zone it is in."""
-    try:
-        found = datetime.fromisoformat(text or "")
-        return None if found.tzinfo is None else found.astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
