@@ -47,7 +47,7 @@ class Simulator:
         self._port = port
         self._store = Store(None if data is None else Path(data))
         self.bank = Bank(self._store, BankClock(self._store))
-        self.faults = Faults([face.name for face in FACES])
+        self.faults = Faults({face.name: face.lacks for face in FACES})
         ground = Ground(self.bank, self.faults, self._store)
         self._faces: list[Face] = [face(ground) for face in FACES]
         self._runner: web.AppRunner | None = None

@@ -6,7 +6,7 @@ from typing import ClassVar, Protocol
 from aiohttp import web
 
 from simulator.bank import Bank
-from simulator.faults import Faults
+from simulator.faults import Fault, Faults
 from simulator.store import Store
 
 
@@ -20,9 +20,14 @@ class Ground:
 
 
 class Face(Protocol):
-    """One gateway's HTTP API, served under ``/<name>``."""
+    """One gateway's HTTP API, served under ``/<name>``.
+
+    ``lacks`` are the faults that cannot happen at this gateway, as it has no answer to show them
+    with; the admin door refuses to arm them.
+    """
 
     name: ClassVar[str]
+    lacks: ClassVar[frozenset[Fault]]
 
     def __init__(self, ground: Ground) -> None:
         """Load what the store keeps of this gateway."""

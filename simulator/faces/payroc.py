@@ -41,7 +41,7 @@ from simulator.faces.payroc_requests import (
 )
 from simulator.faces.payroc_till import Ask, Till, Told
 from simulator.faces.payroc_tokens import SingleUseTokens
-from simulator.faults import Armed, Operation
+from simulator.faults import Armed, Fault, Operation
 from simulator.weather import Work, carry_out, dawdle, json_response
 
 B = TypeVar("B", bound=BaseModel)
@@ -72,6 +72,8 @@ class PayrocFace:
     """Serves ``/payroc/authorize`` and ``/payroc/v1``."""
 
     name: ClassVar[str] = GATEWAY
+    # Nothing of Payroc's that is simulated sends the guest through 3-D Secure.
+    lacks: ClassVar[frozenset[Fault]] = frozenset({Fault.REQUIRE_ACTION})
 
     def __init__(self, ground: Ground) -> None:
         self._ground = ground
