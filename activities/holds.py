@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from time import monotonic
 from typing import Any
+from urllib.parse import urlsplit
 
 from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
@@ -20,7 +21,7 @@ from activities.declared import LOOK_UP, Failure
 from cardhold.hold import OperationKind
 from cardhold.messages import PaymentMethodKind
 from cardhold.names import ErrorType
-from domain.calls import Call, Ending, Settled
+from domain.calls import Call, Ending, Lost, Settled
 from domain.keys import OperationName
 from domain.outcome import (
     ActionRequired,
@@ -32,10 +33,12 @@ from domain.outcome import (
     Pending,
 )
 from domain.verdict import verdict
+from gateways.account import ANY_HOST
 from gateways.errors import (
     GatewayError,
     NoAnswer,
     NotSent,
+    OutcomeUnknown,
     Refused,
     Throttled,
     Unauthorized,
@@ -49,6 +52,11 @@ _log = logging.getLogger(__name__)
 # in which a gateway answers before a deadline. A gateway may say anything here.
 RETRY_AFTER_MIN = timedelta(seconds=1)
 RETRY_AFTER_MAX = timedelta(minutes=5)
+
+
+#: What an attempt leaves for the next one, with its number, where it has surely sent nothing and
+#: neither has any before it.
+NOTHING_SENT = "nothing was sent"
 
 
 class Holds:
@@ -105,6 +113,9 @@ class _Attempt:
         self._info = activity.info()
         self._started = monotonic()
         self._look_first = look_first or call.look_first
+        # An earlier attempt that we know nothing of, a worker's death say, may have sent it.
+        told = [*self._info.heartbeat_details]
+        self._is_first = self._info.attempt == 1 or told == [NOTHING_SENT, self._info.attempt - 1]
         self._gateway = gateways.get(call.account)
         environment = self._gateway.environment if self._gateway else ""
         name = OperationName(
@@ -136,16 +147,27 @@ class _Attempt:
             kind = method.kind if method else "no payment method"
             detail = f"payment_method.kind '{kind}' is not taken by account '{self._call.account}'"
             return self._not_done(detail, ErrorType.NOT_SUPPORTED, "payment_method.kind")
+        if not self._may_return(gateway):
+            detail = "return_url must be on a host that the account allows"
+            return self._not_done(detail, ErrorType.INVALID_REQUEST, "return_url")
         if method.kind is PaymentMethodKind.EXISTING_HOLD:
             return self._adopted(await gateway.look_up(self._named))
         if self._call.send_by is not None and self._now >= self._call.send_by:
             return await self._too_late(gateway, self._call.send_by)
         return await self._send(gateway)
 
+    def _may_return(self, gateway: Gateway) -> bool:
+        """Whether a guest may be sent back to where the request says."""
+        url, hosts = self._call.return_url, gateway.capabilities.return_hosts
+        if url is None or ANY_HOST in hosts:
+            return True
+        parts = urlsplit(url)
+        return not hosts.isdisjoint({parts.netloc.lower(), parts.hostname or ""})
+
     async def _too_late(self, gateway: Gateway, send_by: datetime) -> Settled:
         """Send nothing any more; but an earlier attempt may have sent it."""
         proof_from = self._call.absent_after or send_by
-        if self._info.attempt > 1 or self._is_of_an_earlier_run:
+        if not self._is_first or self._is_of_an_earlier_run:
             proof_from = max(proof_from, send_by + gateway.capabilities.processing_time)
         return await self._look(gateway, proof_from)
 
@@ -169,11 +191,11 @@ class _Attempt:
         # would be a refund, which nobody asked for.
         releases = self._call.kind is OperationKind.RELEASE
         if self._look_first or releases or self._is_of_an_earlier_run:
-            found = await self._look(gateway, self._call.absent_after)
+            found = await self._looked_before(gateway)
             if found.ending is not Ending.ABSENT:
                 return found
             self._must_not_be_on_its_way()
-        if self._is_a_blind_repeat(gateway):
+        if not self._is_first and not self._is_harmless(gateway):
             message = "an earlier attempt may have been carried out, and no key makes it harmless"
             raise Undecided(message)
         try:
@@ -182,19 +204,30 @@ class _Attempt:
             self._must_be_the_first(str(error))
             raise
 
+    async def _looked_before(self, gateway: Gateway) -> Settled:
+        """Look before sending.
+
+        Raises:
+            NotSent: The look failed, and so this attempt sends nothing.
+        """
+        try:
+            return await self._look(gateway, self._call.absent_after)
+        except OutcomeUnknown as error:
+            raise NotSent(f"{error}; it was to be looked up first, so nothing was sent") from None
+
     def _must_be_the_first(self, told: str) -> None:
         """Refused, or declined: that says nothing of an attempt before, whose answer was lost.
 
         Raises:
             Undecided: There may have been one, and nothing has proven that it came to nothing.
         """
-        if (self._info.attempt > 1 or self._call.repeated) and not self._call.patient:
+        if (not self._is_first or self._call.repeated) and not self._call.patient:
             message = f"{told}; but an earlier attempt may have been carried out"
             raise Undecided(message)
 
-    def _is_a_blind_repeat(self, gateway: Gateway) -> bool:
-        idempotent = self._call.kind in gateway.capabilities.idempotent
-        return self._info.attempt > 1 and not idempotent and not self._call.patient
+    def _is_harmless(self, gateway: Gateway) -> bool:
+        """Whether to send it again can do nothing twice: by its key, or by the look before it."""
+        return self._call.kind in gateway.capabilities.idempotent or self._may_repeat
 
     def _verb(self, gateway: Gateway) -> Callable[[Named], Awaitable[Outcome]]:
         match self._call.kind:
@@ -229,7 +262,7 @@ class _Attempt:
             raise Undecided(str(error)) from None  # of the look-up, not of what it looks for
         ending = verdict(self._call, payment)
         too_soon = proof_from is not None and self._now < proof_from
-        if ending is None or (ending is Ending.ABSENT and too_soon):
+        if ending is None or (ending in _NOT_SO_FAR and too_soon):
             raise _StillPending
         return self._settled(ending, payment)
 
@@ -315,23 +348,33 @@ class _Attempt:
             # Somebody may mend the credentials before the hold lapses; a guest does not wait.
             if self._call.kind is OperationKind.AUTHORIZE and not self._is_only_looking:
                 return self._not_done(str(error))
-            raise self._failed(str(error), Failure.UNAUTHORIZED) from None
+            raise self._failed_unsent(str(error), Failure.UNAUTHORIZED) from None
         except GatewayError as error:
-            raise self._failure(error) from None  # the cause's text may hold a credential
+            raise self._failure(error, self._gateway) from None  # a cause may hold a credential
         except Exception as error:  # noqa: BLE001 - whatever it was, the money may have moved
             raise self._bug(error) from None
 
-    def _failure(self, error: GatewayError) -> ApplicationError:
+    def _failure(self, error: GatewayError, gateway: Gateway) -> ApplicationError:
         match error:
             case NotSent():
-                return self._failed(str(error), Failure.NOT_SENT)
+                return self._failed_unsent(str(error), Failure.NOT_SENT)
             case Throttled(retry_after_s=retry_after_s):
                 delay = _bounded(retry_after_s)
-                return self._failed(str(error), Failure.THROTTLED, retry_after=delay)
-            case NoAnswer():
-                return self._failed(str(error), Failure.NO_ANSWER)
+                return self._failed_unsent(str(error), Failure.THROTTLED, retry_after=delay)
+            case NoAnswer(payment_id=payment_id) if self._is_harmless(gateway):
+                return self._failed(str(error), Failure.NO_ANSWER, payment_id=payment_id)
+            case OutcomeUnknown(payment_id=payment_id):
+                return self._failed(str(error), Failure.UNDECIDED, payment_id=payment_id)
             case _:
                 return self._failed(str(error), Failure.UNDECIDED)
+
+    def _failed_unsent(
+        self, message: str, kind: Failure, *, retry_after: timedelta | None = None
+    ) -> ApplicationError:
+        """The failure of an attempt that has sent nothing; the next one learns of it."""
+        if self._is_first:
+            activity.heartbeat(NOTHING_SENT, self._info.attempt)
+        return self._failed(message, kind, retry_after=retry_after)
 
     def _bug(self, error: Exception) -> ApplicationError:
         """An error that nobody foresaw: unknown, told by its kind and place, without its text."""
@@ -346,6 +389,7 @@ class _Attempt:
         kind: Failure,
         *,
         retry_after: timedelta | None = None,
+        payment_id: str | None = None,
     ) -> ApplicationError:
         """The failure; an authorization's carries what the account can do, as its answer would.
 
@@ -358,7 +402,7 @@ class _Attempt:
         gateway = self._gateway if self._call.kind is OperationKind.AUTHORIZE else None
         return ApplicationError(
             message,
-            *([gateway.capabilities] if gateway else []),
+            *([_lost(gateway, payment_id)] if gateway else []),
             type=kind,
             non_retryable=kind is Failure.UNDECIDED and not self._may_repeat,
             next_retry_delay=retry_after,
@@ -367,10 +411,16 @@ class _Attempt:
 
 
 _PENDING = "the gateway has not decided yet"
+# What a gateway shows a moment too soon: it has not booked it yet, or not heard from the guest.
+_NOT_SO_FAR = frozenset({Ending.ABSENT, Ending.ACTION_REQUIRED})
 
 
 class _StillPending(Exception):
     """Looked up, and not decided yet."""
+
+
+def _lost(gateway: Gateway, payment_id: str | None) -> Lost:
+    return Lost(capabilities=gateway.capabilities, payment_id=payment_id)
 
 
 def _bounded(retry_after_s: float | None) -> timedelta | None:

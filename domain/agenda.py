@@ -36,6 +36,18 @@ def _after_decline(record: Record) -> tuple[Step, ...]:
     return (Step(at=at, kind=StepKind.GIVE_UP, why="no other card was given after the decline"),)
 
 
+def _at_the_guest(record: Record) -> tuple[Step, ...]:
+    """An attempt that the guest leaves is called off; whatever they have passed is released."""
+    asked = record.at_the_guest()
+    if asked is None or record.action is None or record.action.expires_at is None:
+        return ()
+    again = record.release_again_at
+    at, why = record.action.expires_at, "the guest has not come back from 3-D Secure"
+    if again is not None:
+        at, why = again, "the gateway refused to call the attempt off, and is asked hourly"
+    return (Step(at=at, kind=StepKind.RELEASE, amount=asked.amount, why=why),)
+
+
 def _ahead(record: Record) -> tuple[Step, ...]:
     """What has an hour of its own: by itself, and whatever is under way."""
     match record.life.state:
@@ -43,6 +55,8 @@ def _ahead(record: Record) -> tuple[Step, ...]:
             return _after_decline(record)
         case HoldState.AUTHORIZING:
             return ()
+        case HoldState.ACTION_REQUIRED:
+            return _at_the_guest(record)
         case state:
             return () if state in FINAL_STATES else _while_held(record)
 

@@ -73,7 +73,8 @@ class HoldMachine(StateMachine):
         | _.ADJUSTING.to(_.RELEASING)
         | _.DECLINED.to(_.ABANDONED)
     )
-    require_action = _.AUTHORIZING.to(_.ACTION_REQUIRED)
+    # From `releasing` too: the gateway refused to call the attempt off.
+    require_action = _.AUTHORIZING.to(_.ACTION_REQUIRED) | _.RELEASING.to(_.ACTION_REQUIRED)
     approve = _.AUTHORIZING.to(_.AUTHORIZED) | _.ACTION_REQUIRED.to(_.AUTHORIZED)
     decline = _.AUTHORIZING.to(_.DECLINED) | _.ACTION_REQUIRED.to(_.DECLINED)
     # These two from the resting states too: somebody captured, or took a capture back, outside.

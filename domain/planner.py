@@ -117,8 +117,9 @@ def operations(record: Record, asked: Asked) -> tuple[Entry, ...]:
         case Release() if record.life.state is HoldState.DECLINED:
             return ()  # nothing is held: there is nothing to send
         case Release():
-            rest = record.ledger.money(record.ledger.remaining_minor)
-            return (_entry(OperationKind.RELEASE, rest, asked),)
+            waiting = record.at_the_guest()  # what is called off is all that was asked for
+            held = record.ledger.money(record.ledger.remaining_minor)
+            return (_entry(OperationKind.RELEASE, waiting.amount if waiting else held, asked),)
 
 
 def _entry(kind: OperationKind, amount: Money, asked: Asked, *, final: bool = True) -> Entry:

@@ -122,6 +122,8 @@ class Record:
     card: Card | None = None
     evidence: Evidence | None = None
     action: Action | None = None
+    action_ids: set[str] = field(default_factory=set[str])
+    """Every action that the guest was ever sent to."""
     authorized_at: datetime | None = None
     expires_at: datetime | None = None
     expiry_source: ExpirySource | None = None
@@ -173,11 +175,28 @@ class Record:
         )
         return f"{base}~{tries + 1}" if tries else base
 
+    def at_the_guest(self) -> Entry | None:
+        """The authorization that waits for the guest, if one does."""
+        if self.action is None:
+            return None
+        return next(e for e in reversed(self.entries) if e.kind is OperationKind.AUTHORIZE)
+
     def unknown(self) -> Entry | None:
         """The operation that nobody knows the outcome of, if there is one."""
         return next((e for e in self.entries if e.state is OperationState.UNKNOWN), None)
 
     # When what must have happened.
+
+    def ask_the_guest(self, action: Action, now: datetime) -> None:
+        """It is the guest's turn: for as long as the gateway, the account and the plan allow."""
+        ends = [now + self.capabilities.action_wait, self.plan.settle_by, action.expires_at]
+        soonest = min(at for at in ends if at is not None)
+        self.action = action.model_copy(update={"expires_at": max(soonest, now)})
+        self.action_ids.add(action.action_id)
+
+    def forget_the_attempt(self) -> None:
+        """What was about to become a hold will not."""
+        self.action = self.payment_id = self.gateway_reference = None
 
     def placed(self, payment: Payment, since: datetime) -> None:
         """The gateway holds the money: from now on there is an expiry, and a deadline.

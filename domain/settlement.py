@@ -33,6 +33,9 @@ def settle(record: Record, entry: Entry, settled: Settled, now: datetime) -> Non
         settled: How it ended.
         now: When we came to know.
     """
+    if settled.ending is Ending.ACTION_REQUIRED:
+        _at_the_guest(record, entry, settled, now)
+        return
     entry.decided_at = now
     entry.detail = settled.detail
     entry.reference = settled.reference or entry.reference
@@ -85,13 +88,29 @@ def is_partial(record: Record, entry: Entry, settled: Settled) -> bool:
     )
 
 
+def _at_the_guest(record: Record, entry: Entry, settled: Settled, now: datetime) -> None:
+    """Nothing is decided: the guest is asked first, if they have not been already."""
+    entry.state = OperationState.SENT
+    record.end_attention(AttentionReason.OUTCOME_UNKNOWN)
+    payment = settled.payment
+    if record.life.state is HoldState.ACTION_REQUIRED or payment is None or payment.action is None:
+        return
+    entry.payment_id = record.payment_id = payment.payment_id
+    entry.reference = settled.reference or entry.reference
+    record.gateway_reference = payment.reference or settled.reference
+    record.ask_the_guest(payment.action, now)
+    record.life.move(Event.REQUIRE_ACTION)
+
+
 def _authorized(record: Record, entry: Entry, settled: Settled, now: datetime) -> None:
     payment = settled.payment
+    record.action = None
     if settled.ending is not Ending.DONE or payment is None:
         first = entry.number == 1 and entry.send_by is not None
         too_late = first and settled.ending is Ending.ABSENT and now >= (entry.send_by or now)
         record.life.move(Event.ABANDON if too_late else Event.DECLINE)
         record.declined_at = now
+        record.forget_the_attempt()
         return
     record.ledger.authorize(entry.amount.amount_minor)
     record.gateway_reference = payment.reference or settled.reference
@@ -113,6 +132,8 @@ def _adjusted(record: Record, entry: Entry, settled: Settled, now: datetime) -> 
         record.ledger.authorize(entry.amount.amount_minor)
     if record.life.state is HoldState.ADJUSTING:  # a deadline may have overtaken it
         record.life.move(Event.STAND)
+    elif record.ledger.captured_minor and not record.ledger.remaining_minor:
+        record.life.move(Event.SETTLE)  # what it lowered the hold to, the deadline has captured
     if entry.state is not OperationState.DONE:
         _note_change(record, settled, now)
     elif record.external is not None or settled.ending is Ending.CHANGED:
@@ -132,7 +153,51 @@ def _captured(record: Record, entry: Entry, settled: Settled, now: datetime) -> 
     record.life.move(Event.STAND_PARTLY if ledger.remaining_minor else Event.SETTLE)
 
 
+def _called_off(record: Record, asked: Entry, settled: Settled, now: datetime) -> None:
+    """An authorization that waited for the guest was called off, unless they were faster."""
+    payment = settled.payment
+    if settled.ending not in {Ending.DONE, Ending.CHANGED}:
+        _keep_waiting(record, settled, now)
+    elif payment is None or not payment.authorized.amount_minor:
+        asked.state, asked.decided_at = OperationState.NOT_DONE, now
+        asked.detail = "called off before it was decided"
+        record.forget_the_attempt()
+        record.life.move(Event.ABANDON)
+    else:
+        _was_faster(record, asked, settled, payment, now)
+
+
+def _keep_waiting(record: Record, settled: Settled, now: datetime) -> None:
+    record.life.move(Event.REQUIRE_ACTION)
+    if settled.ending in {Ending.DECLINED, Ending.NOT_DONE}:
+        told = f"the gateway refused to call the attempt off: {settled.detail or 'no reason given'}"
+        record.raise_attention(AttentionReason.RELEASE_REFUSED, now, told)
+        record.release_again_at = now + RELEASE_EVERY
+
+
+def _was_faster(
+    record: Record, asked: Entry, settled: Settled, payment: Payment, now: datetime
+) -> None:
+    """The guest had done it: the money was held, and then what the release says happened."""
+    asked.state, asked.decided_at = OperationState.DONE, now
+    record.action = None
+    record.ledger.authorize(payment.authorized.amount_minor)
+    record.placed(payment, _placed_at(payment, asked.sent_at or now, now))
+    if settled.ending is Ending.DONE:
+        record.ledger.release()
+        record.life.move(Event.FREE)
+    elif payment.state is PaymentState.EXPIRED:
+        lapse(record)
+    else:
+        record.life.move(Event.STAND)
+        note_external(record, payment, now)
+
+
 def _released(record: Record, entry: Entry, settled: Settled, now: datetime) -> None:
+    waiting = record.at_the_guest()
+    if waiting is not None:
+        _called_off(record, waiting, settled, now)
+        return
     if settled.ending is not Ending.DONE:
         _refused(record, entry, settled, now)
         return
@@ -142,7 +207,8 @@ def _released(record: Record, entry: Entry, settled: Settled, now: datetime) -> 
 
 def _refused(record: Record, entry: Entry, settled: Settled, now: datetime) -> None:
     """A capture or a release did not happen; the hold stands as it was, or has gone by itself."""
-    if settled.payment is not None and settled.payment.state is PaymentState.EXPIRED:
+    shown = settled.payment.state if settled.payment is not None else None
+    if shown is PaymentState.EXPIRED or _has_surely_lapsed(record, entry, settled, now):
         lapse(record)
         return
     record.life.move(Event.STAND_PARTLY if record.ledger.captured_minor else Event.STAND)
@@ -158,6 +224,14 @@ def _refused(record: Record, entry: Entry, settled: Settled, now: datetime) -> N
     else:
         record.raise_attention(AttentionReason.RELEASE_REFUSED, now, told, entry)
         record.release_again_at = now + RELEASE_EVERY
+
+
+def _has_surely_lapsed(record: Record, entry: Entry, settled: Settled, now: datetime) -> bool:
+    """Past its time nothing is left to free; a gateway that never shows it can only say no."""
+    gone_by = record.gone_by()
+    is_past = gone_by is not None and now >= gone_by and not record.capabilities.shows_later
+    said_no = settled.ending in {Ending.DECLINED, Ending.NOT_DONE}
+    return is_past and said_no and entry.kind is OperationKind.RELEASE
 
 
 def _note_change(record: Record, settled: Settled, now: datetime) -> None:

@@ -157,9 +157,37 @@ class Carrier:
             self._record.capabilities = settled.capabilities
         # From the reset on, and not in the replayed part before it: it decides what is done next.
         self._record.was_reset = self.courier.was_reset
-        if is_partial(self._record, entry, settled) and settled.payment is not None:
-            settled = await self._give_back(entry, settled.payment)
+        if settled.payment is not None:
+            if is_partial(self._record, entry, settled):
+                why = f"approved for {settled.payment.authorized} only, which was released"
+                settled = await self._give_back(entry, settled.payment, why)
+            elif self._is_stranded(settled, settled.payment):
+                why = "the answer that says where to send the guest was lost: it was called off"
+                settled = await self._give_back(entry, settled.payment, why)
         self.settle(entry, settled)
+
+    def _is_stranded(self, settled: Settled, payment: Payment) -> bool:
+        """It is the guest's turn, and nobody knows where to send them."""
+        nowhere = payment.action is None and self._record.action is None
+        return settled.ending is Ending.ACTION_REQUIRED and nowhere
+
+    async def look_after_the_guest(self, entry: Entry) -> None:
+        """The guest is back: look what has become of the authorization.
+
+        What waits for its turn, or the end of the guest's time, comes before a look that cannot
+        tell yet.
+        """
+        errand = self.courier.after_the_guest(entry)
+        one_look = workflow.now() + timing.CALL_START_TO_CLOSE
+        ends_at = self._record.action.expires_at if self._record.action else None
+        await self._waiting.until(
+            lambda: errand.is_back() or bool(self._inbox.waiting), max(ends_at or one_look, one_look)
+        )
+        settled = errand.settled() if errand.is_back() else None
+        if settled is None:
+            errand.call_off()
+        elif settled.ending is not Ending.ABSENT:
+            await self._take_effect(entry, settled)
 
     def settle(self, entry: Entry, settled: Settled) -> None:
         """Let a decided operation take effect, and tell people."""
@@ -167,12 +195,13 @@ class Carrier:
         self._desk.served(entry)
         self._waiting.tell(decided=entry.kind is OperationKind.AUTHORIZE)
 
-    async def _give_back(self, entry: Entry, payment: Payment) -> Settled:
-        """Release an approval for less than was asked, however long it takes; it is a decline."""
+    async def _give_back(self, entry: Entry, payment: Payment, why: str) -> Settled:
+        """Release what is of no use to the caller, however long it takes; it is a decline."""
         record = self._record
         record.payment_id, record.gateway_reference = payment.payment_id, payment.reference
         while True:
-            release = self.release(payment.authorized.amount_minor, entry)
+            amount = payment.authorized.amount_minor or entry.amount.amount_minor
+            release = self.release(amount, entry)
             ended = await self._outcome_of(
                 release, workflow.now() + record.capabilities.answer_within
             )
@@ -181,14 +210,13 @@ class Carrier:
             release.decided_at = workflow.now()
             if gone:
                 break
-            told = f"the gateway refused {release.operation_id}, of an approval for less than asked"
+            told = f"the gateway refused {release.operation_id}, of what was of no use"
             record.raise_attention(AttentionReason.RELEASE_REFUSED, workflow.now(), told, release)
             self._waiting.tell()
             await self._waiting.until(lambda: False, workflow.now() + RELEASE_EVERY)
         record.end_attention(AttentionReason.RELEASE_REFUSED, AttentionReason.OUTCOME_UNKNOWN)
         record.payment_id = record.gateway_reference = None
-        detail = f"approved for {payment.authorized} only, which was released"
-        return Settled(ending=Ending.DECLINED, payment=payment, detail=detail)
+        return Settled(ending=Ending.DECLINED, payment=payment, detail=why)
 
     def release(self, amount_minor: int, for_: Entry) -> Entry:
         """A release that follows from another operation, not yet sent."""

@@ -30,8 +30,7 @@ from temporalio.exceptions import ActivityError, ApplicationError
 from activities.declared import LOOK_UP, Failure
 from cardhold.hold import OperationKind, OperationState
 from cardhold.messages import PaymentMethodKind
-from domain.calls import Call, Settled
-from domain.capabilities import Capabilities
+from domain.calls import Call, Lost, Settled
 from domain.record import Entry, Record
 from workflows import timing
 from workflows.telling import summary
@@ -145,10 +144,15 @@ class Courier:
         """Look at a payment that nothing is under way on."""
         return self._run(entry, LOOK_UP, _Manner(timing.PATIENTLY))
 
+    def after_the_guest(self, entry: Entry) -> Errand:
+        """Look what the guest has done; the gateway may hear of it a moment after we do."""
+        settles = workflow.now() + timing.GUEST_SETTLES
+        return self._run(entry, LOOK_UP, _Manner(timing.PATIENTLY, absent_after=settles))
+
     def rung_after(self, entry: Entry, errand: Errand) -> Rung:
         """What to do after an activity that could not tell the outcome."""
         cause = errand.cause()
-        self._learn(cause)
+        self._learn(entry, cause)
         if cause is not None and cause.type == Failure.UNDECIDED:
             return Rung.LOOK
         return Rung.SEND if self._key_lives(entry) is not None else Rung.LOOK_AND_SEND
@@ -158,16 +162,18 @@ class Courier:
         cause = errand.cause()
         return (cause.next_retry_delay if cause else None) or timedelta(0)
 
-    def _learn(self, cause: ApplicationError | None) -> None:
+    def _learn(self, entry: Entry, cause: ApplicationError | None) -> None:
         """An authorization without an answer still says what the account can do."""
         if cause is None or not cause.details:
             return
         # A failure's details declare no type, so our converter leaves them as they came.
         sent = cast("RawValue", cause.details[0]).payload.data
         try:
-            self._record.capabilities = Capabilities.model_validate_json(sent)
+            lost = Lost.model_validate_json(sent)
         except ValidationError:
             return  # of a later version: what we assume meanwhile is the safer side
+        self._record.capabilities = lost.capabilities
+        entry.payment_id = lost.payment_id
 
     def _key_lives(self, entry: Entry) -> timedelta | None:
         """How long the operation's key surely lives on; None where it does not."""
@@ -179,7 +185,7 @@ class Courier:
 
     def _run(self, entry: Entry, activity: str, manner: _Manner) -> Errand:
         self._errands += 1
-        call = self._call(entry, manner)
+        call = self._call(entry, manner, knows_id=activity == LOOK_UP)
         looks_too = activity != LOOK_UP and (call.look_first or activity == OperationKind.RELEASE)
         handle = workflow.start_activity(
             activity,
@@ -196,7 +202,7 @@ class Courier:
         )
         return Errand(cast("workflow.ActivityHandle[Settled]", handle))
 
-    def _call(self, entry: Entry, manner: _Manner) -> Call:
+    def _call(self, entry: Entry, manner: _Manner, *, knows_id: bool) -> Call:
         record, request = self._record, self._record.request
         authorizes = entry.kind is OperationKind.AUTHORIZE
         return Call(
@@ -209,8 +215,9 @@ class Courier:
             held=record.ledger.money(record.ledger.authorized_minor),
             captured=record.ledger.money(record.ledger.captured_minor),
             final=entry.final,
-            payment_id=_made_elsewhere(entry) if authorizes else record.payment_id,
+            payment_id=_own_id(entry, knows_id=knows_id) if authorizes else record.payment_id,
             reference=None if authorizes else record.gateway_reference,
+            asked_at=entry.requested_at,
             send_by=entry.send_by,
             look_first=manner.patient or record.cautious or self.is_second_run,
             patient=manner.patient,
@@ -235,11 +242,16 @@ class Courier:
         return (self._reset_at or now) + self._record.capabilities.processing_time
 
 
-def _made_elsewhere(entry: Entry) -> str | None:
-    """The gateway's payment id of a hold that is to be adopted."""
+def _own_id(entry: Entry, *, knows_id: bool) -> str | None:
+    """The gateway's payment id of what an authorization has become, or shall adopt.
+
+    What was lost goes by its id only while nothing is sent any more: an attempt that looks and
+    then sends would otherwise look for the one before it, and not for its own.
+    """
     method = entry.payment_method
-    adopts = method is not None and method.kind is PaymentMethodKind.EXISTING_HOLD
-    return method.token if method is not None and adopts else None
+    if method is not None and method.kind is PaymentMethodKind.EXISTING_HOLD:
+        return method.token
+    return entry.payment_id if knows_id else None
 
 
 # Events before a first workflow task acts: started, task scheduled, task started.

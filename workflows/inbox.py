@@ -105,6 +105,8 @@ class Inbox:
     waiting: deque[Ask] = field(default_factory=deque[Ask])
     at_once: deque[Ask] = field(default_factory=deque[Ask])
     """What never queues behind the gateway: reschedule, resolve, acknowledge."""
+    guest_is_back: bool = False
+    """Somebody says so, and nobody has looked yet."""
     callers: list[Caller] = field(default_factory=list[Caller])
     first_try: Entry | None = None
     """The operation under way whose activity ends in time for those who wait for it."""

@@ -6,7 +6,14 @@ from datetime import datetime
 
 from temporalio import workflow
 
-from cardhold.hold import AttentionReason, OperationKind, OperationState, Step, StepKind
+from cardhold.hold import (
+    AttentionReason,
+    HoldState,
+    OperationKind,
+    OperationState,
+    Step,
+    StepKind,
+)
 from cardhold.messages import Capture, PaymentMethodKind, Release
 from cardhold.money import MoneyIn
 from cardhold.names import ErrorType
@@ -94,6 +101,8 @@ class Keeper:
         if unknown is not None and not self._carrier.is_overtaken(unknown):
             await self._carrier.go_on(unknown)
             return
+        if await self._look_after_the_guest():
+            return
         step = next_step(self.record, workflow.now())
         if step is not None and step.at <= workflow.now():
             await self._when_due(step)
@@ -101,6 +110,16 @@ class Keeper:
             await self._follow(self.inbox.take(ask))
         else:
             await self._rest(step)
+
+    async def _look_after_the_guest(self) -> bool:
+        """Somebody says that the guest is back: whether there was anything to look at."""
+        asked = self.record.at_the_guest()
+        if not self.inbox.guest_is_back:
+            return False
+        if asked is not None and self.record.life.state is HoldState.ACTION_REQUIRED:
+            await self._carrier.look_after_the_guest(asked)
+        self.inbox.guest_is_back = False
+        return True
 
     async def _rest(self, step: Step | None) -> None:
         """Nothing to do: wait for an instruction, or for the next step's hour."""
@@ -116,7 +135,10 @@ class Keeper:
 
         The desk may have changed what comes next, a new deadline say, or ended the hold.
         """
-        if self.inbox.waiting or self.record.life.is_over or self._has_yet_to_look():
+        inbox = self.inbox
+        if inbox.waiting or inbox.guest_is_back or self.record.life.is_over:
+            return True
+        if self._has_yet_to_look():
             return True
         return next_step(self.record, workflow.now()) != step
 
@@ -206,6 +228,9 @@ class Keeper:
     async def _look_whether_lapsed(self) -> None:
         """A lapsed hold is gone at the gateway; one that is still there is released."""
         record = self.record
+        if not record.capabilities.shows_later:
+            await self._by_plan(Release(reason="it has lapsed, and the gateway never shows it"))
+            return
         errand = self._probe()
         await self._waiting.until(errand.is_back)
         settled = errand.settled()
@@ -242,6 +267,7 @@ class Keeper:
         placed_at = record.authorized_at or record.created_at
         is_older = placed_at < record.created_at and not adopted
         was_here = self._carrier.courier.was_reset or is_older
+        was_here &= record.capabilities.shows_later
         return was_here and not self._has_looked and record.life.state in RESTING
 
     def _probe(self) -> Errand:

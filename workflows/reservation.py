@@ -112,9 +112,16 @@ class Reservation:
     async def authenticated(self, *payloads: object) -> Hold:
         """Answer with the hold once the authorization is decided."""
         keeper = self._running()
-        self._read(Authenticated, payloads)
+        action_id = self._read(Authenticated, payloads).action_id
+        record = keeper.record
+        if action_id is not None and action_id not in record.action_ids:
+            message = "action_id must be of an action that this hold has asked for"
+            problem = Problem(ErrorType.INVALID_REQUEST, message, field="action_id")
+            raise failure(problem, record.hold())
+        if record.action is not None and action_id in {None, record.action.action_id}:
+            keeper.inbox.guest_is_back = True
         await _until_decided(keeper)
-        return keeper.record.hold()
+        return record.hold()
 
     @authenticated.validator
     def _check_authenticated(self, *payloads: object) -> None:
@@ -360,6 +367,9 @@ async def _until_decided(keeper: Keeper) -> None:
     record = keeper.record
 
     def decided() -> bool:
+        waits = record.life.state is HoldState.ACTION_REQUIRED and not keeper.inbox.guest_is_back
+        if record.action is not None and not waits:
+            return False  # it is being looked at, or called off
         return record.life.state is not HoldState.AUTHORIZING or keeper.start_problem is not None
 
     if not await _is_answered(keeper, None, decided):

@@ -42,5 +42,8 @@ def after_processing(processing_time: timedelta) -> RetryPolicy:
     )
 
 
+# A guest's browser may be faster than the word that the issuer sends to the gateway.
+GUEST_SETTLES = timedelta(seconds=5)
+
 # A worker that comes back later than this blocks no card of a guest who has gone on.
 AUTHORIZE_WITHIN = timedelta(minutes=15)

@@ -15,14 +15,22 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 from activities.declared import LOOK_UP, Failure
-from activities.holds import Holds
+from activities.holds import NOTHING_SENT, Holds
 from cardhold.hold import OperationKind
 from cardhold.messages import PaymentMethod, PaymentMethodKind
 from cardhold.money import Money
 from cardhold.names import ErrorType
-from domain.calls import Call, Ending, Settled
+from domain.calls import Call, Ending, Lost, Settled
 from domain.capabilities import Capabilities
-from domain.outcome import Approved, Declined, Outcome, Payment, PaymentState, Pending
+from domain.outcome import (
+    ActionRequired,
+    Approved,
+    Declined,
+    Outcome,
+    Payment,
+    PaymentState,
+    Pending,
+)
 from gateways.errors import (
     GatewayError,
     NoAnswer,
@@ -42,6 +50,7 @@ KEYS = Capabilities(idempotent=frozenset(OperationKind), key_life=timedelta(days
 NO_KEYS = Capabilities()
 HELD = Payment(payment_id="P1", state=PaymentState.OPEN, authorized=USD_100, captured=NOTHING)
 TAKEN = HELD.model_copy(update={"state": PaymentState.CAPTURED, "captured": USD_100})
+ASKED = HELD.model_copy(update={"state": PaymentState.ACTION_REQUIRED, "authorized": NOTHING})
 FREED = HELD.model_copy(update={"state": PaymentState.RELEASED})
 
 Answer = Outcome | Payment | Exception | None
@@ -106,26 +115,47 @@ def call(kind: OperationKind = OperationKind.CAPTURE, **fields: object) -> Call:
     return plain.model_copy(update=fields)
 
 
-async def attempt(
-    gateway: Scripted, of: Call, number: int = 1, *, look_up: bool = False, look_first: bool = False
+async def attempt(  # noqa: PLR0913 - everything that an attempt may differ in, by name.
+    gateway: Scripted,
+    of: Call,
+    number: int = 1,
+    *,
+    look_up: bool = False,
+    look_first: bool = False,
+    told: list[object] | None = None,
 ) -> Settled:
-    """Make one attempt of the activity, at noon by the server's clock."""
+    """Make one attempt of the activity, at noon by the server's clock.
+
+    ``told`` is what the attempt before has left for this one, and takes what this one leaves.
+    """
     holds = Holds({"bank": gateway}, look_first=look_first)
     activity_type = LOOK_UP if look_up else of.kind.value
     environment = ActivityEnvironment()
     environment.info = replace(
-        environment.info, attempt=number, activity_type=activity_type, started_time=NOW
+        environment.info,
+        attempt=number,
+        activity_type=activity_type,
+        started_time=NOW,
+        heartbeat_details=[*(told or [])],
     )
+    if told is not None:
+        environment.on_heartbeat = lambda *left: told.__setitem__(slice(None), left)
     verb = holds.look_up if look_up else getattr(holds, of.kind.value)
     settled = await environment.run(verb, of)
     assert isinstance(settled, Settled)
     return settled
 
 
-async def failure(gateway: Scripted, of: Call, number: int = 1, *, look_up: bool = False
-) -> ApplicationError:  # fmt: skip
+async def failure(
+    gateway: Scripted,
+    of: Call,
+    number: int = 1,
+    *,
+    look_up: bool = False,
+    told: list[object] | None = None,
+) -> ApplicationError:
     with pytest.raises(ApplicationError) as caught:
-        await attempt(gateway, of, number, look_up=look_up)
+        await attempt(gateway, of, number, look_up=look_up, told=told)
     return caught.value
 
 
@@ -169,6 +199,106 @@ async def test_a_second_attempt_without_a_key_is_never_blind() -> None:
 
     assert (failed.type, failed.non_retryable) == (Failure.UNDECIDED, True)
     assert gateway.asked == ["capture"]
+
+
+@pytest.mark.parametrize("error", [NotSent("x"), Throttled("x"), Unauthorized("x")])
+async def test_what_was_surely_not_sent_is_sent_again_without_a_key_too(
+    error: GatewayError,
+) -> None:
+    gateway = Scripted([error, error, Approved(TAKEN)], NO_KEYS)
+    told: list[object] = []
+    first = await failure(gateway, call(), 1, told=told)
+    assert told == [NOTHING_SENT, 1]
+    second = await failure(gateway, call(), 2, told=told)
+    assert told == [NOTHING_SENT, 2]
+    settled = await attempt(gateway, call(), 3, told=told)
+
+    assert [first.non_retryable, second.non_retryable] == [False, False]
+    assert settled.ending is Ending.DONE
+    assert gateway.asked == ["capture"] * 3
+
+
+async def test_the_word_of_an_attempt_before_the_last_proves_nothing() -> None:
+    gateway = Scripted([], NO_KEYS)
+    failed = await failure(gateway, call(), 3, told=[NOTHING_SENT, 1])
+
+    assert (failed.type, failed.non_retryable) == (Failure.UNDECIDED, True)
+    assert gateway.asked == []
+
+
+async def test_a_lost_answer_is_no_reason_to_send_again_without_a_key() -> None:
+    told: list[object] = []
+    failed = await failure(Scripted([NoAnswer("cut off")], NO_KEYS), call(), told=told)
+
+    assert (failed.type, failed.non_retryable) == (Failure.UNDECIDED, True)
+    assert told == []
+
+
+async def test_a_look_before_a_release_that_fails_has_sent_nothing() -> None:
+    gateway = Scripted([Undecided("500"), HELD, Approved(FREED)], NO_KEYS)
+    told: list[object] = []
+    failed = await failure(gateway, call(OperationKind.RELEASE), told=told)
+    settled = await attempt(gateway, call(OperationKind.RELEASE), 2, told=told)
+
+    assert (failed.type, failed.non_retryable) == (Failure.NOT_SENT, False)
+    assert settled.ending is Ending.DONE
+
+
+async def test_what_an_authorization_may_have_become_is_told_with_its_failure() -> None:
+    lost = Undecided("later", payment_id="P1")
+    failed = await failure(Scripted([lost]), call(OperationKind.AUTHORIZE))
+    pending = await failure(Scripted([Pending(HELD)]), call(OperationKind.AUTHORIZE))
+
+    expected = [Lost(capabilities=KEYS, payment_id="P1")]
+    assert [*failed.details] == [*pending.details] == expected
+
+
+async def test_the_guests_turn_is_no_failure() -> None:
+    settled = await attempt(Scripted([ActionRequired(ASKED)]), call(OperationKind.AUTHORIZE))
+
+    assert (settled.ending, settled.payment) == (Ending.ACTION_REQUIRED, ASKED)
+
+
+async def test_the_gateway_may_hear_of_the_guest_a_moment_later() -> None:
+    back = call(OperationKind.AUTHORIZE, absent_after=NOW + timedelta(seconds=5))
+    early = await failure(Scripted([ASKED]), back, look_up=True)
+    late = back.model_copy(update={"absent_after": NOW})
+    settled = await attempt(Scripted([ASKED]), late, look_up=True)
+
+    assert early.type == Failure.STILL_PENDING
+    assert settled.ending is Ending.ACTION_REQUIRED
+
+
+async def test_an_attempt_that_waits_for_the_guest_is_called_off() -> None:
+    never_held = ASKED.model_copy(update={"state": PaymentState.DECLINED})
+    gateway = Scripted([ASKED, Approved(never_held)])
+    off = call(OperationKind.RELEASE, held=NOTHING, captured=NOTHING)
+    settled = await attempt(gateway, off)
+
+    assert (settled.ending, settled.payment) == (Ending.DONE, never_held)
+    assert gateway.asked == ["look_up", "release"]
+
+
+@pytest.mark.parametrize(
+    ("url", "allowed"),
+    [
+        ("https://book.example/back", True),
+        ("https://BOOK.example:443/back", True),
+        ("https://shop.example:8443/", True),
+        ("https://shop.example/", False),
+        ("https://book.example.evil.example/", False),
+        ("https://evil.example/?book.example", False),
+        ("https://book.example@evil.example/", False),
+    ],
+)
+async def test_a_guest_is_sent_back_to_hosts_of_the_account_alone(url: str, allowed: bool) -> None:  # noqa: FBT001 - a column
+    hosts = frozenset({"book.example", "shop.example:8443"})
+    gateway = Scripted([Approved(HELD)], KEYS.model_copy(update={"return_hosts": hosts}))
+    settled = await attempt(gateway, call(OperationKind.AUTHORIZE, return_url=url))
+
+    assert settled.ending is (Ending.DONE if allowed else Ending.NOT_DONE)
+    assert settled.field == (None if allowed else "return_url")
+    assert settled.error is (None if allowed else ErrorType.INVALID_REQUEST)
 
 
 @pytest.mark.parametrize("capabilities", [KEYS, NO_KEYS], ids=["keys", "no keys"])
@@ -301,7 +431,7 @@ async def test_a_failed_authorization_still_says_what_the_account_can_do(
 ) -> None:
     failed = await failure(Scripted([error]), call(OperationKind.AUTHORIZE))
 
-    assert list(failed.details) == [KEYS]
+    assert list(failed.details) == [Lost(capabilities=KEYS)]
 
 
 async def test_refused_credentials_end_an_authorization_since_a_guest_does_not_wait() -> None:

@@ -59,6 +59,7 @@ TABLE: dict[HoldState, dict[Event, HoldState]] = {
         E.FREE: S.RELEASED,
         E.EXPIRE: S.EXPIRED,
         E.ABANDON: S.ABANDONED,
+        E.REQUIRE_ACTION: S.ACTION_REQUIRED,
     },
     S.PARTIALLY_CAPTURED: {
         E.CAPTURE: S.CAPTURING,

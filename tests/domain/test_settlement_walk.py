@@ -15,7 +15,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from cardhold.hold import FINAL_STATES, HoldState, OperationKind, OperationState
+from cardhold.hold import FINAL_STATES, Action, HoldState, OperationKind, OperationState
 from cardhold.messages import Adjust, Authorize, Capture, Instruction, Release, Reschedule
 from domain.agenda import agenda, next_step
 from domain.calls import Ending, Settled
@@ -34,13 +34,16 @@ CAN = st.builds(
     lowers=st.booleans(),
     captures_max=st.sampled_from([None, 1, 2, 3]),
     frees_rest=st.booleans(),
+    shows_later=st.booleans(),
 )
 CARD = {"kind": "stored_token", "token": "2967530000000011"}
 #: None is a lost answer: the operation stays unknown.
 ENDINGS = st.sampled_from([
     Ending.DONE, Ending.DONE, Ending.DONE, Ending.DECLINED, Ending.NOT_DONE, Ending.CHANGED, None
 ])  # fmt: skip
-STATES = [PaymentState.OPEN] * 4 + sorted(set(PaymentState) - {PaymentState.PENDING})
+UNDECIDED = {PaymentState.PENDING, PaymentState.ACTION_REQUIRED}
+STATES = [PaymentState.OPEN] * 4 + sorted(set(PaymentState) - UNDECIDED)
+PAGE = Action(action_id="3ds-1", url="https://bank.example/3ds")
 
 
 def _shown(state: PaymentState, total: int, taken: int) -> Payment:
@@ -67,8 +70,15 @@ class OneHold(RuleBasedStateMachine):
     def begin(self, can: Capabilities, approved: int, *, to_capture: bool) -> None:
         fields = {"on_deadline": "capture", "deadline_amount": money(30_00)} if to_capture else {}
         self.record = starting(can, **fields)
-        ending = Ending.DONE if approved else Ending.DECLINED
-        self.end(self.record.entries[0], ending, payment(authorized=HELD))
+        match approved:
+            case 0:
+                self.end(self.record.entries[0], Ending.DECLINED, payment(authorized=HELD))
+            case 1 | 2:
+                page = payment(PaymentState.ACTION_REQUIRED, 0, action=PAGE)
+                settled = Settled(ending=Ending.ACTION_REQUIRED, payment=page)
+                settle(self.record, self.record.entries[0], settled, self.now)
+            case _:
+                self.end(self.record.entries[0], Ending.DONE, payment(authorized=HELD))
 
     # An instruction, and its end.
 
@@ -109,8 +119,10 @@ class OneHold(RuleBasedStateMachine):
         if ending is None:
             entry.state = OperationState.UNKNOWN
             return
+        at_the_guest = entry.kind is OperationKind.RELEASE and self.record.action is not None
         if ending is Ending.DONE and entry.kind is not OperationKind.AUTHORIZE:
-            shown = payment(authorized=entry.amount.amount_minor)
+            nothing = at_the_guest and shown.state is not PaymentState.OPEN
+            shown = payment(authorized=0 if nothing else entry.amount.amount_minor)
         settled = Settled(ending=ending, payment=shown)
         if is_partial(self.record, entry, settled):
             settled = Settled(ending=Ending.DECLINED, payment=shown)
@@ -130,6 +142,18 @@ class OneHold(RuleBasedStateMachine):
     @rule(ending=ENDINGS, shown=SHOWN)
     def release(self, ending: Ending | None, shown: Payment) -> None:
         self.ask(Release(), ending, shown)
+
+    @precondition(lambda self: self.record.life.state is HoldState.ACTION_REQUIRED)
+    @rule(ending=st.sampled_from([Ending.DONE, Ending.DECLINED, Ending.ACTION_REQUIRED]))
+    def the_guest_is_back(self, ending: Ending) -> None:
+        asked_for = self.record.at_the_guest()
+        assert asked_for is not None
+        if ending is Ending.ACTION_REQUIRED:
+            settled = Settled(ending=ending, payment=payment(PaymentState.ACTION_REQUIRED, 0))
+            settle(self.record, asked_for, settled, self.now)
+            assert self.record.life.state is HoldState.ACTION_REQUIRED
+        else:
+            self.end(asked_for, ending, payment(authorized=HELD))
 
     @precondition(lambda self: self.record.life.state is HoldState.DECLINED)
     @rule(ending=ENDINGS, less=st.integers(0, 1))
@@ -208,6 +232,12 @@ class OneHold(RuleBasedStateMachine):
         assert hold.authorized.amount_minor == sum(part.amount_minor for part in parts)
 
     @invariant()
+    def a_page_for_the_guest_is_shown_while_nothing_is_decided_and_no_longer(self) -> None:
+        shown, state = self.record.hold().action, self.record.life.state
+        assert (shown is not None) >= (state is HoldState.ACTION_REQUIRED)
+        assert shown is None or state in {HoldState.ACTION_REQUIRED, HoldState.RELEASING}
+
+    @invariant()
     def a_final_state_holds_nothing_and_is_named_for_what_happened(self) -> None:
         ledger, state = self.record.ledger, self.record.life.state
         if state not in FINAL_STATES:
@@ -230,7 +260,7 @@ class OneHold(RuleBasedStateMachine):
     def the_plan_can_be_shown_and_never_takes_more_than_is_held(self) -> None:
         steps = agenda(self.record, self.now)
         planned = sum(step.amount.amount_minor for step in steps if step.amount)
-        assert planned in (0, self.record.ledger.remaining_minor)
+        assert planned in (0, self.record.ledger.remaining_minor, self.record.in_doubt_minor)
         ahead = [step.at for step in steps if step.kind != "look_up"]
         assert ahead == sorted(ahead)
 
