@@ -15,9 +15,9 @@ sys.path.insert(0, str(ROOT))
 
 from cardhold.hold import FINAL_STATES, HoldState  # noqa: E402 - the path comes first
 from domain.lifecycle import Event, HoldMachine  # noqa: E402 - the path comes first
+from scripts.pages import between, table, write_or_check  # noqa: E402 - the path comes first
 
 PAGE, README = ROOT / "docs" / "lifecycle.md", ROOT / "README.md"
-BEGIN, END = "<!-- lifecycle: begin -->", "<!-- lifecycle: end -->"
 INSTRUCTIONS = (Event.AUTHORIZE, Event.ADJUST, Event.CAPTURE, Event.RELEASE)
 BUSY = {HoldState.AUTHORIZING, HoldState.ADJUSTING, HoldState.CAPTURING, HoldState.RELEASING}
 # A state that is missing here fails the script: nothing is drawn without its one line.
@@ -71,11 +71,11 @@ def diagram() -> str:
     return f"```mermaid\n{format(HoldMachine, 'mermaid').strip()}\n```\n"
 
 
-def table(legal: Moves, events: tuple[Event, ...]) -> str:
-    """Where each event leads from each state."""
-    rows = [["state", *(f"`{event}`" for event in events)], ["---"] * (len(events) + 1)]
+def led_by(legal: Moves, events: tuple[Event, ...]) -> str:
+    """Where each event leads from each state, as a table."""
+    rows = [["state", *(f"`{event}`" for event in events)]]
     rows += [[f"`{state}`", *(_cell(legal, state, event) for event in events)] for state in MEANING]
-    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+    return table(rows)
 
 
 def _cell(legal: Moves, state: HoldState, event: Event) -> str:
@@ -94,35 +94,16 @@ def page() -> str:
     legal = moves()
     meanings = "".join(f"- `{state}`: {MEANING[state]}\n" for state in HoldState)
     others = tuple(event for event in Event if event not in INSTRUCTIONS)
-    asked, answered = table(legal, INSTRUCTIONS), table(legal, others)
+    asked, answered = led_by(legal, INSTRUCTIONS), led_by(legal, others)
     parts = [INTRODUCTION, diagram(), "## The states\n", meanings, ASKED, asked, ANSWERED, answered]
     return "\n".join(parts)
 
 
-def readme(text: str) -> str:
-    """The README with today's diagram between its markers."""
-    before, found, rest = text.partition(BEGIN)
-    _, found_end, after = rest.partition(END)
-    if not (found and found_end):
-        sys.exit(f"diagram: README.md needs the markers {BEGIN} and {END}")
-    return f"{before}{BEGIN}\n{diagram()}{END}{after}"
-
-
 def main() -> int:
-    """Do as the command line says; answers with the exit code."""
-    if sys.argv[1:] not in ([], ["--check"]):
-        print("usage: scripts/diagram [--check]", file=sys.stderr)
-        return 2
-    wanted = {PAGE: page(), README: readme(README.read_text(encoding="utf-8"))}
-    there = {path: path.read_text(encoding="utf-8") if path.exists() else "" for path in wanted}
-    differing = [path for path in wanted if wanted[path] != there[path]]
-    if sys.argv[1:] == ["--check"]:
-        for path in differing:
-            print(f"{path.relative_to(ROOT)} differs from the state machine: run scripts/diagram")
-        return 1 if differing else 0
-    for path in differing:
-        path.write_text(wanted[path], encoding="utf-8")
-    return 0
+    """Write or compare; answers with the exit code."""
+    return write_or_check(
+        "diagram", {PAGE: page(), README: between(README, "lifecycle", diagram())}
+    )
 
 
 if __name__ == "__main__":
