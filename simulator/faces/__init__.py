@@ -2,7 +2,8 @@
 
 from simulator.faces.face import Face, Ground
 from simulator.faces.payroc import PayrocFace
+from simulator.faces.sibs import SibsFace
 
-FACES: tuple[type[Face], ...] = (PayrocFace,)
+FACES: tuple[type[Face], ...] = (PayrocFace, SibsFace)
 
-__all__ = ["FACES", "Face", "Ground", "PayrocFace"]
+__all__ = ["FACES", "Face", "Ground", "PayrocFace", "SibsFace"]
