@@ -3,7 +3,9 @@
 from simulator.faces.face import Face, Ground
 from simulator.faces.payroc import PayrocFace
 from simulator.faces.sibs import SibsFace
+from simulator.faces.stax import StaxFace
+from simulator.faces.xmoney import XmoneyFace
 
-FACES: tuple[type[Face], ...] = (PayrocFace, SibsFace)
+FACES: tuple[type[Face], ...] = (PayrocFace, SibsFace, StaxFace, XmoneyFace)
 
-__all__ = ["FACES", "Face", "Ground", "PayrocFace", "SibsFace"]
+__all__ = ["FACES", "Face", "Ground", "PayrocFace", "SibsFace", "StaxFace", "XmoneyFace"]
