@@ -44,8 +44,10 @@ class Capabilities(Fact):
         answer_within: How long an update waits for its answer.
         look_up_for: How long an outcome may stay unknown before a person is told.
         declined_wait: How long after a decline another card may be given.
-        shows_later: The payment itself shows what was done to it later, and that it lapsed;
-            otherwise only the operations' own references tell.
+        shows_later: The payment itself shows what was done to it later; otherwise only the
+            operations' own references tell.
+        shows_expiry: The payment itself shows that it has lapsed; otherwise it is gone when its
+            time is over and the gateway refuses to release it.
         action_wait: How long the guest has for 3-D Secure, where the gateway sets no end.
         return_hosts: Where a guest may be sent back to afterwards; ``*`` is anywhere.
         merchant_category: The merchant's category code (ISO 18245), for the expiry rules.
@@ -66,5 +68,6 @@ class Capabilities(Fact):
     declined_wait: timedelta = timedelta(minutes=30)
     merchant_category: str | None = None
     shows_later: bool = True
+    shows_expiry: bool = True
     action_wait: timedelta = timedelta(minutes=15)
     return_hosts: frozenset[str] = frozenset()

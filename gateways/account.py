@@ -110,6 +110,7 @@ class AccountSettings(BaseModel):
             captures_max=can.captures_max,
             frees_rest=can.frees_rest,
             shows_later=can.shows_later,
+            shows_expiry=can.shows_expiry,
             processing_time=self.processing_time,
             hold_window=self.hold_window,
             safety_margin=self.safety_margin,

@@ -55,7 +55,8 @@ class Profile:
         captures_max: How many captures a hold takes; None is "several, up to the total".
         frees_rest: The last capture frees what it did not take, by itself.
         release: How the rest is freed otherwise, for people.
-        shows_later: The payment itself shows later captures, releases and its expiry.
+        shows_later: The payment itself shows later captures and releases.
+        shows_expiry: The payment itself shows that it has lapsed.
         batch_cut_off: What the daily batch changes, for people; None where it is nothing to us.
     """
 
@@ -73,4 +74,5 @@ class Profile:
     captures_max: int | None = 1
     frees_rest: bool = False
     shows_later: bool = True
+    shows_expiry: bool = True
     batch_cut_off: str | None = None

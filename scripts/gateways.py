@@ -88,9 +88,10 @@ LONG: tuple[Row, ...] = (
     ),
     ("… finds", lambda kind: _names(kind.profile.reference.finds)),
     (
-        "the payment shows later captures, releases, expiry",
+        "the payment shows later captures and releases",
         lambda kind: _yes(kind.profile.shows_later),
     ),
+    ("… and that it lapsed", lambda kind: _yes(kind.profile.shows_expiry)),
     ("release", lambda kind: kind.profile.release),
     ("daily batch", lambda kind: kind.profile.batch_cut_off or "nothing to us"),
     ('"not found" is proof after', _processing_time),

@@ -228,7 +228,7 @@ class Keeper:
     async def _look_whether_lapsed(self) -> None:
         """A lapsed hold is gone at the gateway; one that is still there is released."""
         record = self.record
-        if not record.capabilities.shows_later:
+        if not record.capabilities.shows_expiry:
             await self._by_plan(Release(reason="it has lapsed, and the gateway never shows it"))
             return
         errand = self._probe()

@@ -167,7 +167,7 @@ def test_a_persons_word_that_it_was_not_called_off_changes_nothing() -> None:
 
 
 def test_past_its_time_a_refused_release_is_a_lapse_where_the_gateway_never_shows_one() -> None:
-    record = starting(starting().capabilities.model_copy(update={"shows_later": False}))
+    record = starting(starting().capabilities.model_copy(update={"shows_expiry": False}))
     end(record, Ending.DONE, payment(), NOW)
     gone_by = record.gone_by()
     assert gone_by is not None

@@ -34,7 +34,7 @@ CAN = st.builds(
     lowers=st.booleans(),
     captures_max=st.sampled_from([None, 1, 2, 3]),
     frees_rest=st.booleans(),
-    shows_later=st.booleans(),
+    shows_expiry=st.booleans(),
 )
 CARD = {"kind": "stored_token", "token": "2967530000000011"}
 #: None is a lost answer: the operation stays unknown.
