@@ -180,9 +180,8 @@ class Carrier:
         errand = self.courier.after_the_guest(entry)
         one_look = workflow.now() + timing.CALL_START_TO_CLOSE
         ends_at = self._record.action.expires_at if self._record.action else None
-        await self._waiting.until(
-            lambda: errand.is_back() or bool(self._inbox.waiting), max(ends_at or one_look, one_look)
-        )
+        until = max(ends_at or one_look, one_look)
+        await self._waiting.until(lambda: errand.is_back() or bool(self._inbox.waiting), until)
         settled = errand.settled() if errand.is_back() else None
         if settled is None:
             errand.call_off()
