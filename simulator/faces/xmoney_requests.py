@@ -11,12 +11,13 @@ from typing import Annotated, Literal, TypeVar, cast
 from urllib.parse import parse_qsl
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 from simulator.faces.xmoney_amounts import read, written
 from simulator.faces.xmoney_answers import VALIDATION, Item, Problem, invalid
 
+_Json = dict[str, object]
 _Amount = Annotated[str, Field(pattern=r"^[0-9]{1,16}(\.[0-9]{1,8})?$")]
 # Ids are integers of unpublished length; 18 digits are what 64 bits hold of any.
 _Id = Annotated[str, Field(pattern=r"^[0-9]{1,18}$")]
@@ -28,6 +29,14 @@ _Reason = Literal[
     "test-transaction",
     "card-expired",
 ]
+
+
+def _option(text: str) -> str:
+    try:
+        read(text.encode())
+    except RecursionError as error:
+        raise ValueError("nested too deep") from error
+    return text
 
 
 class _Body(BaseModel):
@@ -56,7 +65,7 @@ class CreateOrder(_Body):
     save_card: Literal["true", "false", "1", "0"] = "false"
     ip: str | None = None
     three_d_secure_data: str | None = Field(default=None, alias="threeDSecureData")
-    transaction_option: str | None = None
+    transaction_option: Annotated[str, AfterValidator(_option)] | None = None
     external_custom_data: str | None = None
 
     @property
@@ -73,7 +82,8 @@ class CreateOrder(_Body):
     @property
     def insists(self) -> bool:
         """Whether it is the documented second try after a soft decline."""
-        return _says_soft_decline(self.transaction_option)
+        told = read((self.transaction_option or "{}").encode())
+        return isinstance(told, dict) and cast("_Json", told).get("isSoftDecline") == "yes"
 
 
 class Capture(_Body):
@@ -169,7 +179,7 @@ def _json(raw: bytes) -> dict[str, str]:
     body = read(raw)
     if not isinstance(body, dict):
         raise ValueError("the body is no object")  # noqa: TRY004 - caught as what cannot be read.
-    fields = cast("dict[str, object]", body)
+    fields = cast("_Json", body)
     return {name: _text(value) for name, value in fields.items() if value is not None}
 
 
@@ -181,11 +191,3 @@ def _text(value: object) -> str:
             return format(value, "f")
         case _:
             return written(value)  # A number, a boolean, an object in the words of JSON.
-
-
-def _says_soft_decline(option: str | None) -> bool:
-    try:
-        told: object = read((option or "{}").encode())
-    except (ValueError, RecursionError) as error:
-        raise invalid("transactionOption", "transactionOption is no JSON") from error
-    return isinstance(told, dict) and cast("dict[str, object]", told).get("isSoftDecline") == "yes"
