@@ -26,6 +26,7 @@ import base64
 import hmac
 import secrets
 from collections.abc import Callable
+from datetime import timedelta
 from typing import ClassVar, cast
 
 from aiohttp import web
@@ -72,6 +73,11 @@ _BASES = (
 )
 
 
+# Until when SIBS's payment form may be used, as a checkout says (``expiry``). SIBS publishes no
+# figure, and nothing happens to an order here when it is over.
+_FORM_LIFE = timedelta(days=1)
+
+
 class SibsFace:
     """Serves ``/sibs``; payments under each of the base URLs that clients have."""
 
@@ -114,10 +120,7 @@ class SibsFace:
             check_order(body)
             await dawdle(delay_s)
             order = self._register.new_order(body)
-            context = base64.b64encode(secrets.token_bytes(48)).decode()
-            head = {"transactionSignature": order.signature, "formContext": context}
-            shown = {**self._shown(order), **head, "paymentMethodList": ["CARD"]}
-            return answer(shown | {"returnStatus": OK.shown()})
+            return answer(_as_ordered(order, self._shown(order)) | {"returnStatus": OK.shown()})
 
         return await self._meet(request, Operation.TOKEN, work)
 
@@ -299,14 +302,31 @@ def _answer(shown: dict[str, object]) -> web.Response:
     return answer(shown | {"returnStatus": result.shown()}, 206 if partial else 200)
 
 
+def _as_ordered(order: Order, shown: dict[str, object]) -> dict[str, object]:
+    """An order in the words of a checkout, which know neither its time nor its type."""
+    kept = {name: shown[name] for name in ("merchant", "amount", "transactionID", "execution")}
+    return kept | {
+        "transactionSignature": order.signature,
+        "formContext": base64.b64encode(secrets.token_bytes(48)).decode(),
+        "expiry": stamp(order.created_at + _FORM_LIFE),
+        "tokenList": [],
+        "paymentMethodList": ["CARD"],
+    }
+
+
 def _as_inquired(shown: dict[str, object]) -> dict[str, object]:
     """A transaction in the words of a status inquiry, which name two things otherwise."""
     kept = {name: value for name, value in shown.items() if name != "transactionTimestamp"}
     merchant = cast("dict[str, object]", shown["merchant"])
-    names = {"terminalId": "terminalId", "merchantTransactionId": "transactionId"}
+    # The documents of v2 name the merchant's reference so, the published clients the other way.
+    reference = merchant["merchantTransactionId"]
     return kept | {
         "transactionDateTime": shown["transactionTimestamp"],
-        "merchant": {name: merchant[own] for own, name in names.items()},
+        "merchant": {
+            "terminalId": merchant["terminalId"],
+            "transactionId": reference,
+            "merchantTransactionId": reference,
+        },
     }
 
 

@@ -6,9 +6,9 @@ both are taken. Tables say ``transactionTimeStamp``, samples ``transactionTimest
 Unknown fields are ignored. Card data is checked for its shape, and forgotten.
 
 Choices: ``redirectUrl`` (or ``returnUrl``, ``shopURL``), at the top or in ``merchant``,
-``transaction`` or ``info`` of order or purchase, is where the guest goes back to after 3-D Secure:
-SIBS publishes the name for its form alone. A card is also paid with a token at ``card/purchase``,
-as published clients do it.
+``transaction`` or ``info`` of order or purchase, or in an order's ``urls`` (as pysibs 0.9.0 sends
+it), is where the guest goes back to after 3-D Secure: SIBS publishes the name for its form alone.
+A card is also paid with a token at ``card/purchase``, as published clients do it.
 """
 
 from datetime import datetime
@@ -125,6 +125,7 @@ class CreateOrder(_Place):
     merchant: _Merchant
     transaction: _OrderTransaction
     info: _Place | None = None
+    urls: _Place | None = None
     merchant_initiated_transaction: _ByMerchant | None = None
 
 
@@ -241,5 +242,5 @@ def return_url_of(body: CreateOrder | Purchase) -> str | None:
     """Where the guest goes back to, if the request says so anywhere."""
     parts: list[_Place | None] = [body, body.info]
     if isinstance(body, CreateOrder):
-        parts += [body.merchant, body.transaction]
+        parts += [body.merchant, body.transaction, body.urls]
     return next((part.return_url for part in parts if part and part.return_url), None)

@@ -162,12 +162,20 @@ async def test_nobody_is_asked_when_the_merchant_pays(sibs: Sibs, *, armed: bool
     assert told(await sibs.pay(order, ASKED)) == (200, "Success")
 
 
-@pytest.mark.parametrize("place", ["order", "merchant", "transaction", "purchase", "nowhere"])
+PLACES = ["order", "merchant", "transaction", "urls", "purchase", "nowhere"]
+
+
+@pytest.mark.parametrize("place", PLACES)
 async def test_the_guest_goes_back_to_where_the_merchant_said(sibs: Sibs, place: str) -> None:
     body = order_body()
     for part in ("merchant", "transaction"):
         body[part] |= {"redirectUrl": BACK} if place == part else {}
     body |= {"redirectUrl": BACK} if place == "order" else {}
+    body |= (
+        {"urls": {"returnUrl": BACK, "cancelUrl": "https://hotel.example/"}}
+        if place == "urls"
+        else {}
+    )
     order = (await sibs.post("/payments", body)).json()
     paid = await sibs.pay(order, ASKED | ({"redirectUrl": BACK} if place == "purchase" else {}))
 

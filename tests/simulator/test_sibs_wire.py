@@ -5,6 +5,7 @@ Bodies are sent and read as text where a number's digits matter.
 
 import json
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -47,6 +48,40 @@ async def test_every_published_base_url_serves_the_same(sibs: Sibs, base: str) -
     path = f"/payments/{made.json()['transactionID']}/status"
     here = await sibs.http.get(f"/sibs{base}{path}", headers=BEARER)
     assert (here.status_code, (await sibs.get(path)).status_code) == (200, 200)
+
+
+async def test_an_order_answers_in_the_words_of_a_checkout_alone(sibs: Sibs) -> None:
+    """Clients made from SIBS's swagger refuse a word that a checkout does not know."""
+    order = await sibs.order()
+
+    assert set(order) == {
+        "amount",
+        "execution",
+        "expiry",
+        "formContext",
+        "merchant",
+        "paymentMethodList",
+        "returnStatus",
+        "tokenList",
+        "transactionID",
+        "transactionSignature",
+    }
+    assert order["tokenList"] == []
+    life = datetime.fromisoformat(order["expiry"]) - datetime.now(UTC)
+    assert timedelta(hours=23) < life <= timedelta(days=1)
+
+
+async def test_a_status_names_the_merchants_reference_both_ways(sibs: Sibs) -> None:
+    """One name is that of the documents, the other that of published clients."""
+    order_id = await sibs.hold(reference="H7")
+
+    merchant = (await sibs.status(order_id))["merchant"]
+
+    assert merchant == {
+        "terminalId": "101776",
+        "transactionId": "H7",
+        "merchantTransactionId": "H7",
+    }
 
 
 @pytest.mark.parametrize("name", ["Authorization", "X-IBM-Client-Id"])
