@@ -10,11 +10,12 @@ from collections.abc import Mapping
 
 from cardhold.reading import InvalidMessage, read
 from gateways.account import Account, AccountSettings, Kind
-from gateways.adapters import payroc, xmoney
+from gateways.adapters import payroc, sibs, xmoney
 
 #: What an account's ``gateway`` may say.
 KINDS: dict[str, Kind] = {
     "payroc": payroc.KIND,
+    "sibs": sibs.KIND,
     "xmoney": xmoney.KIND,
 }
 
