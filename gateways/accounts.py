@@ -10,12 +10,13 @@ from collections.abc import Mapping
 
 from cardhold.reading import InvalidMessage, read
 from gateways.account import Account, AccountSettings, Kind
-from gateways.adapters import payroc, sibs, xmoney
+from gateways.adapters import payroc, sibs, stax, xmoney
 
 #: What an account's ``gateway`` may say.
 KINDS: dict[str, Kind] = {
     "payroc": payroc.KIND,
     "sibs": sibs.KIND,
+    "stax": stax.KIND,
     "xmoney": xmoney.KIND,
 }
 
