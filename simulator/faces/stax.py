@@ -31,7 +31,7 @@ in its id, or made from one of the published failing test cards, is declined; no
 published that do so. Any key and any well-formed payment method open it. Books note
 ``meta.reference`` (else the ``idempotency_id``), and as key the ``idempotency_id`` of the charge or
 capture, else the transaction's id with the verb, as in ``<id>:void``. Making customers and payment
-methods is the operation ``token``; no fault happens to ``/refund``.
+methods is the operation ``token``, reading them is ``look_up``; no fault happens to ``/refund``.
 """
 
 from collections.abc import Callable
@@ -41,7 +41,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from simulator.faces.face import Ground
-from simulator.faces.stax_listing import page
+from simulator.faces.stax_listing import customers, page, transactions
 from simulator.faces.stax_methods import Wallet
 from simulator.faces.stax_problems import Problem, Wording, of_status, unauthorized
 from simulator.faces.stax_register import GATEWAY, Register, Rules
@@ -87,6 +87,10 @@ class StaxFace:
         )
         app.router.add_post(f"{one}/refund", self._post(None, self._refund))
         app.router.add_post("/customer", self._post(Operation.TOKEN, self._add_customer))
+        app.router.add_get("/customer", self._list_customers, allow_head=False)
+        app.router.add_get("/customer/{id}", self._customer, allow_head=False)
+        app.router.add_get("/customer/{id}/payment-method", self._methods, allow_head=False)
+        app.router.add_get("/payment-method/{id}", self._method, allow_head=False)
         for path in ("/payment-method", "/payment-method/"):
             app.router.add_post(path, self._post(Operation.TOKEN, self._add_method))
         return app
@@ -99,11 +103,40 @@ class StaxFace:
     # What is asked for without moving anything.
 
     async def _list(self, request: web.Request) -> web.StreamResponse:
-        return await self._look_up(request, lambda: page(request, self._register))
+        def many() -> object:
+            found = transactions(request, self._register)
+            listed = page(request, found, lambda one: shown(self._register, one))
+            return {"net_sales": None} | listed
+
+        return await self._look_up(request, many)
 
     async def _retrieve(self, request: web.Request) -> web.StreamResponse:
         def one() -> object:
             return shown(self._register, self._register.find(request.match_info["id"]))
+
+        return await self._look_up(request, one)
+
+    async def _list_customers(self, request: web.Request) -> web.StreamResponse:
+        def many() -> object:
+            return page(request, customers(request, self._wallet), lambda one: one.shown())
+
+        return await self._look_up(request, many)
+
+    async def _customer(self, request: web.Request) -> web.StreamResponse:
+        def one() -> object:
+            return self._wallet.customer(request.match_info["id"]).shown()
+
+        return await self._look_up(request, one)
+
+    async def _methods(self, request: web.Request) -> web.StreamResponse:
+        def many() -> object:
+            return [card.shown() for card in self._wallet.methods_of(request.match_info["id"])]
+
+        return await self._look_up(request, many)
+
+    async def _method(self, request: web.Request) -> web.StreamResponse:
+        def one() -> object:
+            return self._wallet.stored(request.match_info["id"]).shown()
 
         return await self._look_up(request, one)
 

@@ -1,21 +1,22 @@
-"""``GET /transaction``: filters and pages, newest first.
+"""``GET /transaction`` and ``GET /customer``: filters and pages, newest first.
 
-The page's fields are those of the API description of Fattmerchant's Omni API (2020). Two
+A page's fields are those of the API description of Fattmerchant's Omni API (2020). Two
 generations of filters are published, and both are understood: ``startDate`` with a time of day
 and ``keywords[]``, ``start_date`` (a date) and ``keywords``. Choices: an end without a time of
 day is midnight, the beginning of that day; times are UTC, and whole seconds, as what is shown;
-keywords are looked for in ids, messages, last four digits and ``meta``, not in
-``idempotency_id``; captures, voids and refunds are listed beside what they belong to.
+keywords are looked for in ids, last four digits and ``meta`` (of customers: id, names and address),
+not in ``idempotency_id``; captures, voids and refunds are listed beside what they belong to.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from typing import TypeVar
 
 from aiohttp import web
 
+from simulator.faces.stax_methods import Customer, Wallet
 from simulator.faces.stax_problems import invalid
 from simulator.faces.stax_register import Register
-from simulator.faces.stax_shown import shown
 from simulator.faces.stax_transactions import Transaction, Type
 
 _PER_PAGE = 50
@@ -24,24 +25,40 @@ _DIGITS_MAX = 9
 _FORMATS = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ")
 _FLAGS = {"1": True, "true": True, "0": False, "false": False}
 
+T = TypeVar("T")
 Test = Callable[[Transaction], bool]
 
 
-def page(request: web.Request, register: Register) -> dict[str, object]:
-    """One page of the transactions that pass every filter.
+def transactions(request: web.Request, register: Register) -> list[Transaction]:
+    """The transactions that pass every filter.
 
     Raises:
         Problem: 422 for a filter that cannot be read.
     """
+    tests = list(_tests(request, register))
+    return [one for one in register.newest_first() if all(test(one) for test in tests)]
+
+
+def customers(request: web.Request, wallet: Wallet) -> list[Customer]:
+    """The customers that every keyword fits."""
+    words = list(_keywords(request))
+    return [one for one in wallet.newest_first() if all(word in _known_of(one) for word in words)]
+
+
+def page(
+    request: web.Request, found: Sequence[T], show: Callable[[T], object]
+) -> dict[str, object]:
+    """One page of what was found.
+
+    Raises:
+        Problem: 422 for a page that cannot be read.
+    """
     number = _whole(request, "page", 1, most=10**_DIGITS_MAX)
     size = _whole(request, "per_page", _PER_PAGE, most=_PER_PAGE_MAX)
-    tests = list(_tests(request, register))
-    found = [one for one in register.newest_first() if all(test(one) for test in tests)]
     start = (number - 1) * size
     chosen = found[start : start + size]
     last = max(1, -(-len(found) // size))
     return {
-        "net_sales": None,
         "total": len(found),
         "per_page": size,
         "current_page": number,
@@ -50,7 +67,7 @@ def page(request: web.Request, register: Register) -> dict[str, object]:
         "prev_page_url": _link(request, number - 1) if number > 1 else None,
         "from": start + 1 if chosen else None,
         "to": start + len(chosen) if chosen else None,
-        "data": [shown(register, transaction) for transaction in chosen],
+        "data": [show(one) for one in chosen],
     }
 
 
@@ -66,9 +83,19 @@ def _tests(request: web.Request, register: Register) -> Iterator[Test]:
         yield lambda one: register.success(one) is good
     if "customer_id" in query:
         yield lambda one: one.method.customer_id == query["customer_id"]
-    for word in [*query.getall("keywords", []), *query.getall("keywords[]", [])]:
-        yield _mentions(word.lower())
+    for word in _keywords(request):
+        yield _mentions(word)
     yield from _dates(request)
+
+
+def _keywords(request: web.Request) -> Iterator[str]:
+    for name in ("keywords", "keywords[]"):
+        yield from (word.lower() for word in request.query.getall(name, []))
+
+
+def _known_of(customer: Customer) -> str:
+    names = (customer.firstname, customer.lastname, customer.told.get("company", ""))
+    return "\n".join((customer.customer_id, *names, customer.email)).lower()
 
 
 def _dates(request: web.Request) -> Iterable[Test]:

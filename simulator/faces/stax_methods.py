@@ -8,11 +8,13 @@ one each time; one with ``declined`` in it always fails.
 import hashlib
 import re
 import uuid
+from collections.abc import Iterable
 from datetime import datetime
 
 from pydantic import BaseModel
 
 from simulator.clock import BankClock
+from simulator.faces.stax_problems import unknown_id
 from simulator.faces.stax_requests import Fields
 from simulator.faces.stax_wire import stamp
 from simulator.store import Store
@@ -64,13 +66,22 @@ class Method(BaseModel):
         }
 
 
+# What else may be said of a customer: text that is shown as it came (API description of
+# Fattmerchant's Omni API, 2020; the customer of Fattmerchant's Python client, 2.0.1).
+_TOLD = (
+    "company", "phone", "address_1", "address_2", "address_city", "address_state", "address_zip",
+    "address_country", "reference", "notes",
+)  # fmt: skip
+
+
 class Customer(BaseModel):
-    """Somebody who pays."""
+    """Somebody who pays. ``told`` is what else was said of them."""
 
     customer_id: str
     firstname: str
     lastname: str
     email: str
+    told: dict[str, str] = {}
     created_at: datetime
 
     def shown(self) -> dict[str, object]:
@@ -80,6 +91,7 @@ class Customer(BaseModel):
             "firstname": self.firstname,
             "lastname": self.lastname,
             "email": self.email,
+            **{name: self.told.get(name) for name in _TOLD},
             "created_at": stamp(self.created_at),
             "updated_at": stamp(self.created_at),
             "deleted_at": None,
@@ -111,6 +123,7 @@ class Wallet:
             firstname=fields.text("firstname"),
             lastname=fields.text("lastname"),
             email=fields.text("email"),
+            told={name: text for name in _TOLD if (text := fields.text(name))},
             created_at=self._clock.now(),
         )
         if not (customer.firstname or customer.email):
@@ -149,6 +162,41 @@ class Wallet:
         self._methods[method.method_id] = method
         self._store.put(_METHOD, method.method_id, method.model_dump_json())
         return method
+
+    def customer(self, customer_id: str) -> Customer:
+        """A customer.
+
+        Raises:
+            Problem: 404.
+        """
+        known = self._customers.get(customer_id)
+        if known is None:
+            raise unknown_id()
+        return known
+
+    def newest_first(self) -> Iterable[Customer]:
+        """All customers."""
+        return reversed(self._customers.values())
+
+    def methods_of(self, customer_id: str) -> list[Method]:
+        """The cards that were stored for a customer, oldest first.
+
+        Raises:
+            Problem: 404 for an unknown customer.
+        """
+        known = self.customer(customer_id)
+        return [card for card in self._methods.values() if card.customer_id == known.customer_id]
+
+    def stored(self, method_id: str) -> Method:
+        """A card that was stored here.
+
+        Raises:
+            Problem: 404.
+        """
+        known = self._methods.get(method_id)
+        if known is None:
+            raise unknown_id()
+        return known
 
     def method(self, method_id: str) -> Method:
         """The card behind an id; for one that was not made here, always the same one."""

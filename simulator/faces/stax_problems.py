@@ -38,7 +38,7 @@ def not_possible(text: str) -> Problem:
     return Problem(400, refused(text))
 
 
-def unknown_transaction() -> Problem:
+def unknown_id() -> Problem:
     """404, as the API reference has it; the older description answers 422 with the same field."""
     return Problem(404, {"id": ["The selected id is invalid."]})
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, time, timedelta
 from simulator.clock import BankClock
 from simulator.faces.face import Ground
 from simulator.faces.stax_methods import Method
-from simulator.faces.stax_problems import Problem, refused, unknown_transaction
+from simulator.faces.stax_problems import Problem, refused, unknown_id
 from simulator.faces.stax_requests import Charge
 from simulator.faces.stax_transactions import Processor, Transaction, Type
 from simulator.ledger import Hold, Kind, State
@@ -69,7 +69,7 @@ class Register:
         """
         found = self._transactions.get(transaction_id)
         if found is None:
-            raise unknown_transaction()
+            raise unknown_id()
         return found
 
     def newest_first(self) -> Iterable[Transaction]:

@@ -5,7 +5,7 @@ from typing import NamedTuple, assert_never
 
 from simulator.bank import Bank, Promise, in_seconds
 from simulator.faces.stax_methods import Wallet
-from simulator.faces.stax_problems import Problem, invalid, not_possible, unknown_transaction
+from simulator.faces.stax_problems import Problem, invalid, not_possible, unknown_id
 from simulator.faces.stax_register import GATEWAY, Register
 from simulator.faces.stax_requests import Capture, Charge
 from simulator.faces.stax_transactions import Processor, Transaction, Type
@@ -53,7 +53,7 @@ class Till:
         """
         parent = self._register.find(transaction_id)
         if parent.type is not Type.PRE_AUTH:
-            raise unknown_transaction()
+            raise unknown_id()
         rules = self._register.rules
         made = self._register.earlier_capture(parent, body.idempotency_id, body.total_minor)
         if made is None:
