@@ -12,13 +12,12 @@ from typing import Any
 
 from cardhold.money import Money
 
-CURRENCY = "USD"
 Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What the books say of one scenario. Amounts are in cents.
+    """What the books say of one scenario. Amounts are in the currency's minor unit.
 
     Attributes:
         held_minor: What was blocked on cards in all, as last agreed.
@@ -40,13 +39,17 @@ class Verdict:
     """One scenario, judged.
 
     Attributes:
+        gateway: Where it was played, as people write the name.
+        currency: What it was played in.
         expected: What the books should show.
         booked: What they show; None where they could not be read.
         failure: Why the scenario did not get to its end, in one sentence; None if it did.
     """
 
+    gateway: str
     title: str
     reservation_id: str
+    currency: str
     expected: Figures
     booked: Figures | None
     failure: str | None = None
@@ -73,11 +76,18 @@ class Verdict:
             return f"{self.reservation_id} failed: {self.failure}"
         return f"{self.reservation_id}: the books show {self._differences()}."
 
+    def shown(self, figures: Figures, name: str) -> str:
+        """A figure as people read it: an amount without its currency, or a plain count."""
+        value: int = getattr(figures, name)
+        if not name.endswith("_minor"):
+            return str(value)
+        return str(Money(amount_minor=value, currency=self.currency)).partition(" ")[0]
+
     def _differences(self) -> str:
         booked = self.booked or Figures()
         told = (
-            f"{name.removesuffix('_minor')} {shown(booked, name)} instead of"
-            f" {shown(self.expected, name)}"
+            f"{name.removesuffix('_minor')} {self.shown(booked, name)} instead of"
+            f" {self.shown(self.expected, name)}"
             for name in self.wrong
         )
         return ", ".join(told)
@@ -100,16 +110,28 @@ def figures_of(rows: Iterable[Row]) -> Figures:
 
 def new_rows(before: Sequence[Row], after: Sequence[Row]) -> list[Row]:
     """The rows that have come into the books between two looks at them."""
-    known = {row["payment_id"] for row in before}
-    return [row for row in after if row["payment_id"] not in known]
+    known = {_name(row) for row in before}
+    return [row for row in after if _name(row) not in known]
 
 
-def shown(figures: Figures, name: str) -> str:
-    """A figure as people read it: an amount without its currency, or a plain count."""
-    value: int = getattr(figures, name)
-    if not name.endswith("_minor"):
-        return str(value)
-    return str(Money(amount_minor=value, currency=CURRENCY)).removesuffix(f" {CURRENCY}")
+def strange(rows: Iterable[Row], gateway: str, currency: str) -> str | None:
+    """What the rows of one scenario have to do with another gateway or currency, or a refund.
+
+    Returns:
+        One sentence, or None where every row is as it should be.
+    """
+    for row in rows:
+        if row["gateway"] != gateway:
+            return f"the books show a payment at {row['gateway']} instead of {gateway}."
+        if row["currency"] != currency:
+            return f"the books are in {row['currency']} instead of {currency}."
+        if row["refunded_minor"]:
+            return "the books show a refund."
+    return None
+
+
+def _name(row: Row) -> tuple[str, str]:
+    return row["gateway"], row["payment_id"]
 
 
 def _sum_of(kind: str, effects: Sequence[Row]) -> int:

@@ -6,11 +6,10 @@ import asyncio
 import contextlib
 import os
 import socket
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 import httpx
@@ -20,9 +19,15 @@ from temporalio.runtime import Runtime
 from temporalio.testing import TimeSkipper, TimeSkippingConfig
 
 from cardhold.client import Client
-from cardhold.hold import Hold
+from cardhold.hold import Action, Hold, OperationKind
+from cardhold.messages import HoldRequest
+from cardhold.money import Money
 from cardhold.names import workflow_id
 from demo.books import Row
+from domain.calls import Call
+from domain.outcome import Approved
+from gateways.accounts import AccountSettings, build
+from gateways.port import Named
 from simulator.server import Simulator
 from worker import embedded, settings
 from worker.embedded import HOST, EmbeddedTemporal, Options
@@ -45,12 +50,14 @@ class Stage:
         address: Of Temporal.
         ui_url: Of Temporal's UI.
         simulator_url: Of the simulated bank.
+        accounts: The worker's accounts by name, one for each gateway.
     """
 
     client: Client
     address: str
     ui_url: str
     simulator_url: str
+    accounts: Mapping[str, AccountSettings]
     _skipper: TimeSkipper
     _http: httpx.AsyncClient
 
@@ -59,9 +66,9 @@ class Stage:
         answer = await self._http.get("/admin/books")
         return answer.raise_for_status().json()["holds"]
 
-    async def meet(self, operation: str, fault: str) -> None:
-        """Let the next call of ``operation`` meet ``fault``."""
-        wish = {"gateway": "payroc", "operation": operation, "fault": fault}
+    async def meet(self, gateway: str, operation: str, fault: str) -> None:
+        """Let the next call of ``operation`` at ``gateway`` meet ``fault``."""
+        wish = {"gateway": gateway, "operation": operation, "fault": fault}
         (await self._http.post("/admin/faults", json=wish)).raise_for_status()
 
     async def clear_the_air(self) -> None:
@@ -84,24 +91,44 @@ class Stage:
         handle = self._skipper.client.get_workflow_handle(workflow_id(reservation_id))
         return Hold.model_validate(await handle.result())
 
-    async def hosted_page(self, amount_minor: int) -> str:
-        """Place a hold as Payroc's hosted payment page does, without cardhold.
+    async def hosted_page(self, request: HoldRequest) -> str:
+        """Place a hold as a gateway's hosted payment page does: no workflow knows of it.
+
+        Args:
+            request: What to hold, and on which card.
 
         Returns:
             The payment id that such a page hands to the merchant.
+
+        Raises:
+            NotPlaced: The gateway did not approve it.
         """
-        answer = await self._http.post("/payroc/authorize", headers={"x-api-key": "any"})
-        bearer = answer.raise_for_status().json()["access_token"]
-        headers = {"Authorization": f"Bearer {bearer}", "Idempotency-Key": str(uuid4())}
-        answer = await self._http.post(
-            "/payroc/v1/payments", headers=headers, json=_pre_authorization(amount_minor)
-        )
-        return str(answer.raise_for_status().json()["paymentId"])
+        account = build(request.gateway, self.accounts[request.gateway])
+        try:
+            outcome = await account.authorize(_on_the_website(request))
+        finally:
+            await account.close()
+        if not isinstance(outcome, Approved):
+            raise NotPlaced(f"the hosted page could not place a hold: {outcome}")
+        return outcome.payment.payment_id
+
+    async def guest_confirms(self, action: Action) -> None:
+        """Do what a guest's browser does: go where it is sent, and press the button."""
+        page = await self._http.request(action.method, action.url, data=action.fields or None)
+        page.raise_for_status()
+        answer = await self._http.post(action.url, data={"outcome": "pass"})
+        if answer.is_error:
+            answer.raise_for_status()
 
     def signal_command(self, reservation_id: str, name: str) -> list[str]:
         """The command line by which anybody sends a signal with Temporal's own tool."""
         arguments = ["--workflow-id", workflow_id(reservation_id), "--name", name]
         return [_as_typed(), "workflow", "signal", "--address", self.address, *arguments]
+
+    def update_command(self, reservation_id: str, name: str) -> list[str]:
+        """The same for an update without fields, which answers with the hold."""
+        arguments = ["--workflow-id", workflow_id(reservation_id), "--name", name]
+        return [_as_typed(), "workflow", "update", "execute", "--address", self.address, *arguments]
 
     async def typed(self, command: list[str]) -> None:
         """Run a command of Temporal's own tool, as a person would in a terminal.
@@ -121,11 +148,20 @@ class Stage:
 
     def link(self, reservation_id: str) -> str:
         """Where Temporal's UI shows the reservation's history."""
-        return f"{self.ui_url}/namespaces/{NAMESPACE}/workflows/{workflow_id(reservation_id)}"
+        return f"{self.links}/{workflow_id(reservation_id)}"
+
+    @property
+    def links(self) -> str:
+        """Where Temporal's UI lists all reservations."""
+        return f"{self.ui_url}/namespaces/{NAMESPACE}/workflows"
 
 
 class CommandFailed(Exception):
     """A command of Temporal's own tool did not do what it was for."""
+
+
+class NotPlaced(Exception):
+    """A hold that a story begins with could not be placed."""
 
 
 @contextlib.asynccontextmanager
@@ -141,7 +177,7 @@ async def running() -> AsyncGenerator[Stage]:
     async with (
         Simulator(host=HOST) as simulator,
         EmbeddedTemporal(options) as temporal,
-        _working(temporal.address, simulator.url, runtime),
+        _working(temporal.address, (told := settings.simulated(simulator.url)), runtime),
         httpx.AsyncClient(base_url=simulator.url, timeout=_HTTP_WITHIN_S) as http,
     ):
         # Each workflow's clock stands still but where a scenario moves it.
@@ -152,15 +188,15 @@ async def running() -> AsyncGenerator[Stage]:
             address=temporal.address,
             ui_url=temporal.ui_url or "",
             simulator_url=simulator.url,
+            accounts=told.accounts,
             _skipper=skipper,
             _http=http,
         )
 
 
 @contextlib.asynccontextmanager
-async def _working(address: str, simulator_url: str, runtime: Runtime) -> AsyncGenerator[None]:
+async def _working(address: str, told: settings.Settings, runtime: Runtime) -> AsyncGenerator[None]:
     """A worker of our own; if it gives up, so does the demo."""
-    told = settings.simulated(simulator_url)
     connection = ClientConnectConfig(target_host=address, namespace=NAMESPACE)
     stop = asyncio.Event()
     playing = asyncio.current_task()
@@ -185,17 +221,22 @@ def _as_typed() -> str:
     return os.path.relpath(program, here) if program.is_relative_to(here) else str(program)
 
 
-def _pre_authorization(amount_minor: int) -> dict[str, Any]:
-    order = {"orderId": "HOSTED-4711", "amount": amount_minor, "currency": "USD"}
-    return {
-        "channel": "web",
-        "processingTerminalId": "1001",
-        "order": {**order, "description": "two nights, booked on the hotel's website"},
-        # A token of the page's own; any well-formed one is accepted by the simulator.
-        "paymentMethod": {"type": "secureToken", "token": "2967530000000000088"},
-        "autoCapture": False,
-        "processAsSale": False,
-    }
+def _on_the_website(request: HoldRequest) -> Named:
+    """The same hold, under names that no reservation has."""
+    currency = request.amount.currency
+    nothing = Money(amount_minor=0, currency=currency)
+    call = Call(
+        account=request.gateway,
+        workflow_id="the-hotels-website",
+        kind=OperationKind.AUTHORIZE,
+        command_id="deposit",
+        amount=Money(amount_minor=request.amount.amount_minor, currency=currency),
+        held=nothing,
+        captured=nothing,
+        payment_method=request.payment_method,
+        description="two nights, booked on the hotel's website",
+    )
+    return Named(call, key=str(uuid4()), reference="HOSTED-4711")
 
 
 def _ui_port() -> int:

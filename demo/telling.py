@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from demo.books import CURRENCY, Figures, Verdict, shown
+from demo.books import Figures, Verdict
 
 # The table and every link fit; text this wide is still read with ease.
 _WIDTH_MAX = 100
@@ -29,11 +29,17 @@ class Teller:
         """Tell what has just happened."""
         self._say(line, _INDENT)
 
-    def opening(self, *, ui_url: str, simulator_url: str) -> None:
+    def opening(self, *, ui_url: str, simulator_url: str, gateways: int) -> None:
         """Say where things are, before anything happens."""
         self._say("cardhold: what happens to the money on a card", style="bold")
-        self(f"the bank and its gateway, simulated: {simulator_url}/admin/books")
+        theirs = "its gateway" if gateways == 1 else f"its {gateways} gateways"
+        self(f"the bank and {theirs}, simulated: {simulator_url}/admin/books")
         self(f"Temporal, which remembers everything: {ui_url}")
+
+    def house(self, gateway: str, currency: str) -> None:
+        """Begin the stories of the next gateway."""
+        self._paper.print()
+        self._say(f"A hotel with an account at {gateway}, working in {currency}", style="bold cyan")
 
     def scene(self, number: int, title: str, reservation_id: str) -> None:
         """Begin the next scenario."""
@@ -44,10 +50,18 @@ class Teller:
 
     def command(self, command: Sequence[str]) -> None:
         """Show a command line as a person would type it, broken where it may be."""
-        head, tail = shlex.join(command[:5]), shlex.join(command[5:])
+        options = next(
+            (at for at, word in enumerate(command) if word == "--workflow-id"), len(command)
+        )
+        head, tail = shlex.join(command[:options]), shlex.join(command[options:])
         for line in (f"   $ {head} \\", f"       {tail}"):
             # Soft: whoever copies it wants it whole.
             self._paper.print(Text(line, style="cyan"), soft_wrap=True)
+
+    def address(self, url: str) -> None:
+        """Show where somebody is sent."""
+        # Soft: a link that is broken in two cannot be followed.
+        self._paper.print(Text(f"   {url}", style="cyan"), soft_wrap=True)
 
     def trouble(self, verdict: Verdict) -> None:
         """Say in one sentence what went wrong."""
@@ -56,7 +70,9 @@ class Teller:
     def books(self, verdicts: Sequence[Verdict]) -> None:
         """Show what the bank's books say, beside what they should."""
         self._paper.print()
-        self._say(f"What the bank's books say, in {CURRENCY}", style="bold")
+        currencies = sorted({verdict.currency for verdict in verdicts})
+        only = f", in {currencies[0]}" if len(currencies) == 1 else ""
+        self._say(f"What the bank's books say{only}", style="bold")
         if self._paper.is_terminal:
             self._paper.print(_table(verdicts, roomy=self._paper.width >= _WIDTH_MAX))
             return
@@ -76,17 +92,36 @@ class Teller:
             line = "Every figure was read from the bank's books, and is what it should be."
             self._say(line, style="green")
 
-    def histories(self, links: Sequence[str], *, kept: bool) -> None:
-        """Say where the same stories stand in Temporal's UI."""
+    def missed(self, gateway: str, lacks: Sequence[str], stories: int) -> None:
+        """Say which stories could not be played, in one line."""
+        *first, last = lacks
+        why = f"{', '.join(first)} and {last}" if first else last
+        many = "one story was" if stories == 1 else f"{stories} stories were"
+        self._say(f"{gateway} {why}: {many} left out.")
+
+    def others(self) -> None:
+        """Say how to see the other gateways."""
+        self._say("The other gateways' stories:  ./scripts/demo --gateway all", style="cyan")
+
+    def histories(self, links: Sequence[str], command: str | None) -> None:
+        """Say where the same stories stand in Temporal's UI, and what to type to see them there."""
         self._paper.print()
-        if kept:
+        if command is None:
             self._say("Their histories, step by step, in Temporal's UI:")
         else:
             self._say("To read their histories step by step in Temporal's UI, run")
-            self._say("./scripts/demo --keep  and open what it then names, such as:", style="cyan")
+            self._say(f"{command}  and open what it then names, such as:", style="cyan")
         for link in links:
             # Soft: a link that is broken in two cannot be followed.
             self._paper.print(Text(f"   {link}"), soft_wrap=True)
+
+    def waiting(self, url: str, command: Sequence[str]) -> None:
+        """Say that a guest is asked who is not there, and how to be that guest."""
+        self._paper.print()
+        self._say("One more guest is asked, and that is you. Confirm or refuse at")
+        self.address(url)
+        self._say("and then let cardhold see what you did:")
+        self.command(command)
 
     def kept(self, address: str) -> None:
         """Say that everything still runs, and how it ends."""
@@ -127,13 +162,27 @@ def _table(verdicts: Sequence[Verdict], *, roomy: bool) -> Table:
         padding=(0, 2 if roomy else 0, 0, 0),
         header_style="bold",
     )
+    mixed = len({verdict.gateway for verdict in verdicts}) > 1
+    if mixed:
+        table.add_column("gateway", no_wrap=True)
     table.add_column("")
+    if mixed:
+        table.add_column("in", no_wrap=True)
     for name in fields(Figures):
         table.add_column(_COLUMNS[name.name], justify="right", no_wrap=True)
-    table.add_column("")
+    table.add_column("", no_wrap=True)
+    before = ""
     for verdict in verdicts:
         figures = [_cell(verdict, field.name) for field in fields(Figures)]
-        table.add_row(verdict.title, *figures, _judged(verdict))
+        judged = _judged(verdict, "right" if mixed else "as expected")
+        if not mixed:
+            table.add_row(verdict.title, *figures, judged)
+            continue
+        if before not in ("", verdict.gateway):
+            table.add_section()
+        gateway = "" if verdict.gateway == before else verdict.gateway
+        table.add_row(gateway, verdict.title, verdict.currency, *figures, judged)
+        before = verdict.gateway
     return table
 
 
@@ -141,13 +190,13 @@ def _cell(verdict: Verdict, name: str) -> Text:
     """The figure that is booked, and below it the one that was expected if that is another."""
     if verdict.booked is None:
         return Text("?", style="bold red")
-    booked = shown(verdict.booked, name)
+    booked = verdict.shown(verdict.booked, name)
     if name not in verdict.wrong:
         return Text(booked)
-    return Text(f"{booked}\nnot {shown(verdict.expected, name)}", style="bold red")
+    return Text(f"{booked}\nnot {verdict.shown(verdict.expected, name)}", style="bold red")
 
 
-def _judged(verdict: Verdict) -> Text:
+def _judged(verdict: Verdict, praise: str) -> Text:
     if verdict.is_right:
-        return Text("as expected", style="green")
+        return Text(praise, style="green")
     return Text("failed" if verdict.failure else "WRONG", style="bold red")

@@ -1,7 +1,8 @@
 """The demo: it judges by the bank's books alone, and says so when they are wrong.
 
 Single scenarios are played on the real stack with an expectation that cannot come true, so that
-the judge is seen to refuse; the whole demo is run as a person runs it.
+the judge is seen to refuse; what a gateway plays is chosen for houses made up here and for the
+built-in accounts; the whole demo is run as a person runs it.
 """
 
 from __future__ import annotations
@@ -19,21 +20,31 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from demo.books import Figures, Verdict, figures_of, new_rows
-from demo.main import run
-from demo.scenarios import SCENARIOS, Scenario
-from demo.stack import Stage
+from demo.books import Figures, Verdict, figures_of, new_rows, strange
+from demo.houses import ALL, DEFAULT, Example, House, chosen, house
+from demo.main import main, run
+from demo.scenario import Scenario, Scene
+from demo.scenarios import SCENARIOS, Programme, programme
 from demo.telling import Teller
+from domain.capabilities import Capabilities
+from worker.cannot_start import CannotStart
+from worker.settings import simulated
 
 ROOT = Path(__file__).parents[2]
-DINNER = SCENARIOS[0]
-WITHIN_S = 60
+DINNER, SMALLER_BILL = (
+    next(each for each in SCENARIOS if each.name == name)
+    for name in ("hotel-dinner", "smaller-bill")
+)
+# The whole demo at every gateway takes 25 on an idle machine.
+WITHIN_S = 100
+HOUSES = [house(*account) for account in simulated("http://127.0.0.1:8700").accounts.items()]
 
 
 def row(payment_id: str, *effects: tuple[str, int], **figures: int) -> dict[str, Any]:
     amounts = {"authorized_minor": 0, "captured_minor": 0, "released_minor": 0, **figures}
     told = [{"kind": kind, "amount_minor": amount} for kind, amount in effects]
-    return {"payment_id": payment_id, **amounts, "effects": told}
+    head = {"gateway": "northbank", "payment_id": payment_id, "currency": "EUR"}
+    return {**head, "refunded_minor": 0, **amounts, "effects": told}
 
 
 def paper(width: int = 80) -> tuple[Teller, io.StringIO]:
@@ -42,7 +53,20 @@ def paper(width: int = 80) -> tuple[Teller, io.StringIO]:
 
 
 def verdict(expected: Figures, booked: Figures, failure: str | None = None) -> Verdict:
-    return Verdict("A stay", "a-stay", expected, booked, failure)
+    return Verdict("Northbank", "A stay", "a-stay", "USD", expected, booked, failure)
+
+
+def northbank(*, asks_guest: bool = False, **can: Any) -> House:
+    capabilities = Capabilities(**can)
+    return House("northbank", "Northbank", capabilities, asks_guest, "EUR", "PLN", Example())
+
+
+def names(scenarios: tuple[Scenario, ...]) -> set[str]:
+    return {each.name for each in scenarios}
+
+
+def here(gateway: str) -> Programme:
+    return next(programme(each) for each in HOUSES if each.account == gateway)
 
 
 def test_the_figures_are_those_of_the_books_and_not_of_the_story() -> None:
@@ -61,6 +85,26 @@ def test_a_second_hold_that_nobody_told_of_is_counted() -> None:
     before = [row("A", authorized_minor=100)]
     after = [*before, row("B", authorized_minor=200), row("C", authorized_minor=200)]
     assert figures_of(new_rows(before, after)).held_minor == 400
+
+
+def test_a_payment_of_the_same_number_at_another_gateway_is_another_one() -> None:
+    before = [row("A")]
+    after = [*before, {**row("A", authorized_minor=300), "gateway": "southbank"}]
+    assert figures_of(new_rows(before, after)).held_minor == 300
+
+
+@pytest.mark.parametrize(
+    ("off", "sentence"),
+    [
+        ({"gateway": "southbank"}, "a payment at southbank instead of northbank"),
+        ({"currency": "USD"}, "in USD instead of EUR"),
+        ({"refunded_minor": 1}, "a refund"),
+    ],
+)
+def test_what_no_figure_shows_is_seen_too(off: dict[str, Any], sentence: str) -> None:
+    right = row("A", authorized_minor=300)
+    assert strange([right], "northbank", "EUR") is None
+    assert sentence in str(strange([right, {**right, **off}], "northbank", "EUR"))
 
 
 @pytest.mark.parametrize("name", Figures.__dataclass_fields__)
@@ -90,15 +134,72 @@ def test_a_wrong_figure_stands_above_the_one_that_was_expected(width: int) -> No
     assert all(len(line) <= width for line in lines)
 
 
-async def test_a_wrong_figure_or_a_failed_scenario_ends_the_demo_with_a_failure() -> None:
-    async def breaks(stage: Stage, tell: Teller, name: str) -> None:
-        tell("It begins.")
-        raise RuntimeError(f"no room for {name} at {stage.simulator_url[:4]}")
+@pytest.mark.parametrize("width", [80, 100])
+def test_the_books_of_several_gateways_are_one_table_that_fits(width: int) -> None:
+    tell, page = paper(width)
+    figures = Figures(300_00, 300_00, 300_00, 0, 3)
+    judged = [
+        replace(
+            verdict(figures, figures),
+            gateway=each.title, currency=scenario.currency(each), title=scenario.title,
+        )
+        for each in HOUSES for scenario in programme(each).played
+    ]  # fmt: skip
+    tell.books(judged)
+    told = [line for line in page.getvalue().splitlines() if line.endswith("3 right")]
+    assert [line.split()[0] for line in told if line[0] != " "] == [one.title for one in HOUSES]
+    assert len(told) == len(judged)  # no title is broken in two
+    assert all(scenario.title in page.getvalue() for scenario in SCENARIOS)
 
-    expects_twice = replace(DINNER, expected=replace(DINNER.expected, captures=2))
-    fails = Scenario("A broken one", "broken", Figures(), breaks)
+
+def test_a_house_plays_what_its_gateway_can_and_misses_what_it_lacks() -> None:
+    poor, rich = (
+        programme(northbank()),
+        programme(northbank(raises=True, lowers=True, captures_max=None, asks_guest=True)),
+    )
+    assert names(poor.missed) == {"night-by-night", "cheaper-room", "guest-asked", "guest-away"}
+    assert all(scenario.lack for scenario in poor.missed)
+    assert "dinner-on-its-own" in names(poor.played)
+    assert rich.missed == ()
+    assert {"hotel-dinner", "night-by-night", "guest-asked"} < names(rich.played)
+    assert "dinner-on-its-own" not in names(rich.played)
+
+
+def test_every_story_is_played_at_some_gateway_and_some_at_each() -> None:
+    played = [programme(each).played for each in HOUSES]
+    assert set().union(*map(names, played)) == names(SCENARIOS)
+    assert all(len(each) >= 8 for each in played)
+
+
+def test_the_default_tells_its_eight_stories() -> None:
+    assert [each.name for each in here(DEFAULT).played] == [
+        "hotel-dinner", "smaller-bill", "paid-by-hand", "another-card", "hosted-page",
+        "lost-answer", "forgotten", "no-show",
+    ]  # fmt: skip
+
+
+def test_a_gateway_that_nobody_knows_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(CannotStart, match=r"^No gateway is called 'northbank': say one of "):
+        chosen("northbank")
+    assert main(["--gateway", "northbank"]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.count("\n") == 1
+    assert said.err.endswith(f"or {ALL}.\n")
+
+
+async def test_a_wrong_figure_or_a_failed_scenario_ends_the_demo_with_a_failure() -> None:
+    async def breaks(scene: Scene) -> None:
+        scene.tell("It begins.")
+        raise RuntimeError(f"no room for {scene.name} at {scene.stage.simulator_url[:4]}")
+
+    def once_more(each: House) -> Figures:
+        return replace(DINNER.expected(each), captures=2)
+
+    expects_twice = replace(DINNER, expected=once_more)
+    fails = Scenario("A broken one", "broken", lambda _: Figures(), breaks)
     tell, page = paper()
-    code = await run(scenarios=(expects_twice, fails, SCENARIOS[1]), tell=tell)
+    code = await run(scenarios=(expects_twice, fails, SMALLER_BILL), tell=tell)
     told = page.getvalue()
     assert code == 1
     assert "hotel-dinner: the books show captures 1 instead of 2." in told
@@ -106,9 +207,9 @@ async def test_a_wrong_figure_or_a_failed_scenario_ends_the_demo_with_a_failure(
     assert told.count("as expected") == 1  # the others are still played
 
 
-async def test_the_whole_demo_is_right_plain_and_stops_by_itself() -> None:
+async def test_every_gateways_stories_are_right_plain_and_stop_by_themselves() -> None:
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "scripts/demo.py",
+        sys.executable, "scripts/demo.py", "--gateway", ALL,
         cwd=ROOT, stdout=PIPE, stderr=PIPE, env={"PATH": os.environ["PATH"], "COLUMNS": "80"},
     )  # fmt: skip
     async with asyncio.timeout(WITHIN_S):
@@ -118,12 +219,17 @@ async def test_the_whole_demo_is_right_plain_and_stops_by_itself() -> None:
     assert err == b""
     assert "\x1b" not in told
     assert all(len(line) <= 80 for line in told.splitlines())
-    assert told.count("as expected") == len(SCENARIOS)
-    for scenario in SCENARIOS:
-        assert f"/workflows/reservation-{scenario.reservation_id}\n" in told
+    for each in HOUSES:
+        for scenario in programme(each).played:
+            assert f"reservation {each.account}-{scenario.name}\n" in told
+    lines = told.splitlines()
+    assert sum(line.endswith(" right") for line in lines) == sum(
+        len(programme(each).played) for each in HOUSES
+    )
+    assert "every figure was read" in told.lower()
 
 
-async def test_a_kept_demo_stays_until_it_is_stopped() -> None:
+async def test_a_kept_demo_is_right_and_stays_until_it_is_stopped() -> None:
     process = await asyncio.create_subprocess_exec(
         sys.executable, "scripts/demo.py", "--keep",
         cwd=ROOT, stdout=PIPE, stderr=PIPE, env={"PATH": os.environ["PATH"]},
@@ -131,6 +237,9 @@ async def test_a_kept_demo_stays_until_it_is_stopped() -> None:
     assert process.stdout is not None
     async with asyncio.timeout(WITHIN_S):
         told = (await process.stdout.readuntil(b"Ctrl-C stops it")).decode()
+        assert told.count("as expected") == len(here(DEFAULT).played)
+        for scenario in here(DEFAULT).played:
+            assert f"/workflows/reservation-{scenario.name}\n" in told
         address = told.rpartition("Temporal at ")[2].partition(")")[0]
         host, _, port = address.partition(":")
         _, writer = await asyncio.open_connection(host, int(port))
