@@ -161,7 +161,7 @@ def stax(
         environment="test",
         capabilities=Capabilities(processing_time=timedelta(seconds=5)),
         call_s_max=call_s_max,
-        terms=Terms(currency, keeps_rest=keeps_rest, hold_window=timedelta(days=7)),
+        terms=Terms(currency, keeps_rest=keeps_rest),
         amount_fields=amount_fields,
         api_key=SecretStr(API_KEY),
     )

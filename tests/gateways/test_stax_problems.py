@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -128,11 +128,6 @@ async def test_a_refused_capture_is_a_decline_only_by_the_hold_that_stands_as_it
     status: int, body: object
 ) -> None:
     adapter = stax(Seen(answer(status, body), answer(200, transaction())))
-    # 400 on a capture may also be of one that was, or is being, done.
-    if status == 400:
-        with pytest.raises(Undecided):
-            await adapter.capture(CAPTURE)
-        return
     outcome = await adapter.capture(CAPTURE)
     assert isinstance(outcome, Declined)
     assert outcome.payment is not None
@@ -208,31 +203,6 @@ async def test_a_hold_voided_before_is_released_and_nothing_else_is_made_of_it()
     assert outcome.payment.state is PaymentState.RELEASED
     with pytest.raises(Undecided):
         await stax(Seen(answer(422, VOIDED_BEFORE), answer(200, transaction()))).release(RELEASE)
-
-
-@pytest.mark.parametrize(
-    ("age", "ending"),
-    [
-        (timedelta(days=7), Declined),
-        (timedelta(days=7) - timedelta(seconds=1), Undecided),
-        (None, Undecided),
-    ],
-)
-async def test_a_capture_refused_by_a_400_is_declined_once_the_holds_time_is_over(
-    age: timedelta | None, ending: type
-) -> None:
-    asked_at = None if age is None else MADE_AT + age
-    call = follow_up("capture", 80_00, payment_id=HOLD_ID, asked_at=asked_at)
-    adapter = stax(Seen(answer(400, {"error": ["expired"]}), answer(200, transaction())))
-    try:
-        outcome = await adapter.capture(call)
-    except Undecided:
-        assert ending is Undecided
-        return
-    assert isinstance(outcome, Declined)
-    assert ending is Declined
-    assert outcome.payment is not None
-    assert outcome.payment.state is PaymentState.OPEN
 
 
 @pytest.mark.parametrize(

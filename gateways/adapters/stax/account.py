@@ -88,7 +88,7 @@ def _open(settings: StaxAccount) -> Stax:
         environment=settings.environment,
         capabilities=settings.capabilities(),
         call_s_max=settings.call_time_out.total_seconds(),
-        terms=Terms(settings.currency, keeps_rest=keeps_rest, hold_window=settings.hold_window),
+        terms=Terms(settings.currency, keeps_rest=keeps_rest),
         amount_fields=AMOUNT_FIELDS[settings.capture_amount_fields],
         api_key=settings.api_key,
     )

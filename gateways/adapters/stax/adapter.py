@@ -22,9 +22,9 @@ from gateways.adapters.stax.answers import captured, created, known, refused, re
 from gateways.adapters.stax.problems import (
     NAME,
     forbids,
-    is_ambiguous,
     refusal,
     says_no_such_id,
+    says_voided_before,
 )
 from gateways.adapters.stax.transaction import Child, Terms, Transaction, payment_of
 from gateways.amounts import decimal_of
@@ -181,8 +181,7 @@ class Stax:
             raise Undecided(f"{said}, and the look after it failed: {error}") from None
         if found is None:
             raise Undecided(said)
-        ambiguous = is_ambiguous(answer, named.call.kind)
-        return refused(found, named, self._site.terms, ambiguous=ambiguous)
+        return refused(found, named, self._site.terms, voided=says_voided_before(answer))
 
     async def _by_id(self, named: Named, payment_id: str | None, until: float) -> Payment | None:
         """One transaction; of a caller's own naming, whatever it may turn out to be."""

@@ -98,31 +98,29 @@ def released(answer: Transaction, named: Named, terms: Terms) -> Outcome:
     raise Undecided(f"{NAME}: after the void the hold is {payment.state}, or not as asked")
 
 
-def refused(answer: Transaction, named: Named, terms: Terms, *, ambiguous: bool) -> Outcome:
+def refused(answer: Transaction, named: Named, terms: Terms, *, voided: bool) -> Outcome:
     """What a hold that was looked at says, after Stax has refused to capture or to void it.
 
     Args:
         answer: The hold, as it stands after the refusal.
         named: What was refused.
         terms: The account's.
-        ambiguous: The refusal may be of an operation that was done, or is being done.
+        voided: It was refused because it had been voided before.
 
     Returns:
-        Declined where the hold stands as it stood; if the refusal is ambiguous, only where the
-        hold's time was over already. A void's purpose may be reached otherwise.
+        Declined where the hold stands as it stood: a 400 on a capture may be "too much",
+        "expired" or "captured already", and the hold itself tells which it was not. A void's
+        purpose may be reached otherwise.
 
     Raises:
-        Undecided: It stands otherwise, or may still change by what was refused.
+        Undecided: It stands otherwise, or not as the refusal says.
     """
     payment = known(answer, named, terms)
     is_void = named.call.kind is OperationKind.RELEASE
     if is_void and payment.state in _GONE and payment.captured == named.call.captured:
         return Approved(payment)
-    if _is_untouched(payment, named):
-        if _is_past(answer, named, terms):
-            return Declined("refused; its time is over, and it is shown as it stood", payment)
-        if not ambiguous:
-            return Declined("refused, and the hold stands as it stood", payment)
+    if _is_untouched(payment, named) and not voided:
+        return Declined("refused, and the hold stands as it stood", payment)
     raise Undecided(f"{NAME}: refused, and the hold is {payment.state}: that decides nothing")
 
 
@@ -169,12 +167,6 @@ def _is_untouched(payment: Payment, named: Named) -> bool:
     call = named.call
     same = payment.authorized == call.held and payment.captured == call.captured
     return same and payment.state is PaymentState.OPEN
-
-
-def _is_past(answer: Transaction, named: Named, terms: Terms) -> bool:
-    """Whether the hold's time was over when the operation was asked for."""
-    asked_at, made_at = named.call.asked_at, answer.at
-    return bool(asked_at and made_at and asked_at >= made_at + terms.hold_window)
 
 
 def _by_capture(answer: Transaction, named: Named, terms: Terms) -> Outcome:

@@ -77,13 +77,8 @@ def forbids(answer: Answer) -> bool:
     return is_refusal and not inactive
 
 
-def is_ambiguous(answer: Answer, kind: OperationKind) -> bool:
-    """Whether a refusal may be of an operation that was done, or is being done.
-
-    400 on a capture is "too much", "expired" and "captured already" in one.
-    """
-    if kind is OperationKind.CAPTURE:
-        return answer.status == _BAD_REQUEST
+def says_voided_before(answer: Answer) -> bool:
+    """Whether a void is refused because there was one before it."""
     return any(_VOIDED_BEFORE in texts for texts in _texts(answer).values())
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Literal, TypeAlias, cast
 
@@ -73,12 +73,10 @@ class Terms:
     Attributes:
         currency: The one that Stax counts in.
         keeps_rest: What a capture leaves is still held, until it is voided.
-        hold_window: How long its holds live.
     """
 
     currency: str
     keeps_rest: bool
-    hold_window: timedelta
 
 
 class _Method(WireModel):
