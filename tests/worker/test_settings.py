@@ -5,12 +5,15 @@ Every bad configuration of a table is read as a worker would read it.
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
 
+from gateways.account import AccountSettings
+from gateways.accounts import KINDS
 from gateways.adapters.payroc import PayrocAccount
 from worker.cannot_start import CannotStart
 from worker.settings import (
@@ -142,26 +145,50 @@ def test_a_configuration_in_another_encoding_is_refused(tmp_path: Path) -> None:
         load({"CARDHOLD_CONFIG": str(file)})
 
 
+def shipped(name: str) -> tuple[str, dict[str, str]]:
+    """One of our own files, and an environment with every secret that it names."""
+    text = (ROOT / name).read_text()
+    return text, dict.fromkeys(re.findall(r'\{ env = "(\w+)" \}', text), SECRET)
+
+
 @pytest.mark.parametrize("name", ["cardhold.example.toml", "cardhold.simulated.toml"])
-def test_the_configurations_that_we_ship_are_accepted(name: str) -> None:
-    environ = {"CARDHOLD_CONFIG": str(ROOT / name)}
-    environ |= {"PAYROC_API_KEY": SECRET, "SIMULATED_API_KEY": SECRET}
-    told = load(environ)
+def test_the_configurations_that_we_ship_are_accepted_and_show_every_gateway(name: str) -> None:
+    _, environ = shipped(name)
+    told = load({"CARDHOLD_CONFIG": str(ROOT / name), **environ})
     check_times(told)
-    assert list(told.accounts) == ["payroc"]
+    assert list(told.accounts) == list(KINDS)
     assert told.worker.log_format == "json"
 
 
+def test_the_shipped_simulated_accounts_are_the_built_in_ones() -> None:
+    text, _ = shipped("cardhold.simulated.toml")
+    told = parse(text, {"SIMULATED_API_KEY": "any-key-opens-the-simulator"})
+    assert told.accounts == simulated("http://127.0.0.1:8700").accounts
+
+
 def test_every_default_that_the_example_shows_is_the_real_one() -> None:
-    shown = (ROOT / "cardhold.example.toml").read_text()
-    environ = {"PAYROC_API_KEY": SECRET}
+    shown, environ = shipped("cardhold.example.toml")
     # `allowed_return_hosts` and the like have no default to show, and say "such as".
-    samples = ("api_key", "metrics", "activities_max", "merchant_category", "allowed_return_hosts")
+    samples = (
+        "api_key", "metrics", "activities_max", "merchant_category", "allowed_return_hosts",
+        "fallback_ip",
+    )  # fmt: skip
     lines = [
         line.removeprefix("# ") if "=" in line and not line[2:].startswith(samples) else line
         for line in shown.splitlines()
     ]
     assert parse("\n".join(lines), environ) == parse(shown, environ)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_the_example_shows_every_setting_of_a_gateways_own_and_once_those_of_all(name: str) -> None:
+    shown, _ = shipped("cardhold.example.toml")
+    tables = shown.replace("\n# ", "\n").split('gateway = "')
+    [table] = [each for each in tables if each.startswith(f'{name}"\n')]
+    common = AccountSettings.model_fields.keys() - {"gateway"}
+    own = KINDS[name].settings.model_fields.keys() - common - {"gateway"}
+    assert own <= set(re.findall(r"^(\w+) = ", table, re.MULTILINE))
+    assert common <= set(re.findall(r"^# (\w+) = ", shown, re.MULTILINE))
 
 
 def test_the_simulated_accounts_point_at_the_simulators_and_nowhere_else() -> None:
