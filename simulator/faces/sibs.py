@@ -33,8 +33,9 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from simulator.clock import stamp
+from simulator.decimals import plain, written
 from simulator.faces.face import Ground
-from simulator.faces.sibs_amounts import plain, value_of, written
+from simulator.faces.sibs_amounts import value_of
 from simulator.faces.sibs_answers import (
     DECLINED,
     OK,

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from aiohttp import web
 
-from simulator.faces.sibs_amounts import written
+from simulator.decimals import written
 
 
 class Status(StrEnum):

@@ -20,8 +20,9 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, ConfigDict
 
 from simulator.challenges import Challenges, ChallengeState
+from simulator.decimals import plain
 from simulator.faces.face import Ground
-from simulator.faces.sibs_amounts import plain, value_of
+from simulator.faces.sibs_amounts import value_of
 from simulator.faces.sibs_answers import Status, conflict, not_found
 from simulator.faces.sibs_requests import CreateOrder, FollowUp, return_url_of
 from simulator.ledger import Hold, Kind, State

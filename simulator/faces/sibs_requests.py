@@ -28,7 +28,7 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
-from simulator.faces.sibs_amounts import minor_of, read
+from simulator.decimals import minor_of, read
 from simulator.faces.sibs_answers import invalid
 
 # The published test cards that are asked for 3-D Secure with a challenge end so.

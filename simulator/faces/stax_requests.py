@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, NamedTuple, cast
 
+from simulator.decimals import Written, written
 from simulator.faces.stax_problems import Problem, invalid, refused
-from simulator.faces.stax_wire import DIGITS, Written, written
+from simulator.faces.stax_wire import DIGITS
 
 # A choice: Stax publishes a least amount (0.01) and no most.
 _MOST_MINOR = 99_999_999_99

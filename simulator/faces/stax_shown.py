@@ -16,10 +16,11 @@ iOS SDK). Choices where nothing is published:
 import hashlib
 from datetime import datetime
 
+from simulator.decimals import Written
 from simulator.faces.stax_methods import MERCHANT
 from simulator.faces.stax_register import Register
 from simulator.faces.stax_transactions import Transaction, Type
-from simulator.faces.stax_wire import Written, dollars, stamp
+from simulator.faces.stax_wire import dollars, stamp
 
 _DECLINE = "Do Not Honor"
 _LATER = (Type.VOID, Type.REFUND)

@@ -3,24 +3,16 @@
 Times of day have no zone in Stax's examples (``2018-03-05 13:27:05``); here they are UTC.
 """
 
-import json
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, cast
 
 from aiohttp import web
 
+from simulator import decimals
 from simulator.faces.stax_problems import Problem, refused
 
 # Stax counts in dollars; two digits, as its published amounts have.
 DIGITS = 2
-
-
-class Written(str):
-    """Text that is JSON already, such as a ``meta`` that is "blindly stored and returned"."""
-
-    __slots__ = ()
 
 
 def read(body: bytes) -> object:
@@ -30,36 +22,14 @@ def read(body: bytes) -> object:
         Problem: 400 for what is no JSON.
     """
     try:
-        return json.loads(body or b"{}", parse_float=Decimal, parse_constant=_no_number)
+        return decimals.read(body or b"{}")
     except (ValueError, RecursionError) as error:
         raise Problem(400, refused("The request body is not valid JSON.")) from error
 
 
-def _no_number(name: str) -> object:
-    raise ValueError(f"{name} is no JSON")
-
-
-def written(content: object) -> Written:
-    """Content as JSON; decimals are numbers without a float's artefacts."""
-    match content:
-        case Written():
-            return content
-        case Decimal():
-            return Written(format(content, "f"))
-        case Mapping():
-            fields = cast("Mapping[str, Any]", content)
-            pairs = [f"{json.dumps(name)}:{written(value)}" for name, value in fields.items()]
-            return Written("{" + ",".join(pairs) + "}")
-        case list():
-            items = cast("list[Any]", content)
-            return Written("[" + ",".join(written(item) for item in items) + "]")
-        case _:
-            return Written(json.dumps(content))
-
-
 def response(content: object, status: int = 200) -> web.Response:
     """An answer in JSON."""
-    body = written(content).encode()
+    body = decimals.written(content).encode()
     return web.Response(body=body, status=status, content_type="application/json")
 
 

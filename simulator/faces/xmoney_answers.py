@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from aiohttp import web
 
-from simulator.faces.xmoney_amounts import written
+from simulator.decimals import written
 
 # The second error's number is documented for a soft decline (api-sdk, 2025); the others are ours.
 VALIDATION = 1600

@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from aiohttp import web
 
-from simulator.faces.xmoney_amounts import value_of
+from simulator.decimals import major_of
 from simulator.faces.xmoney_answers import Answer, invalid
 from simulator.faces.xmoney_payments import Payment
 
@@ -141,10 +141,10 @@ def _amounts(request: web.Request) -> Iterable[Test]:
     query = request.query
     if "amountFrom" in query:
         least = _amount(query["amountFrom"], "amountFrom")
-        yield lambda payment: value_of(payment.requested_minor, payment.currency) >= least
+        yield lambda payment: major_of(payment.requested_minor, payment.currency) >= least
     if "amountTo" in query:
         most = _amount(query["amountTo"], "amountTo")
-        yield lambda payment: value_of(payment.requested_minor, payment.currency) <= most
+        yield lambda payment: major_of(payment.requested_minor, payment.currency) <= most
 
 
 def _amount(text: str, name: str) -> Decimal:

@@ -27,7 +27,8 @@ from typing import Literal, NamedTuple, assert_never
 
 from pydantic import BaseModel
 
-from simulator.faces.xmoney_amounts import text_of, value_of
+from simulator.decimals import major_of
+from simulator.faces.xmoney_amounts import text_of
 from simulator.ledger import Effect, Hold, Kind, State
 
 
@@ -210,7 +211,7 @@ def order(payment: Payment, now: Standing, rules: Rules) -> dict[str, object]:
         "externalOrderId": payment.external_order_id,
         "orderType": payment.order_type,
         "orderStatus": order_status(payment, now, rules),
-        "amount": value_of(payment.requested_minor, payment.currency),
+        "amount": major_of(payment.requested_minor, payment.currency),
         "currency": payment.currency,
         "description": payment.description,
         "createdAt": _moment(payment.created_at),

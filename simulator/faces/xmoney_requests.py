@@ -14,7 +14,7 @@ from aiohttp import web
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
-from simulator.faces.xmoney_amounts import read, written
+from simulator.decimals import read, written
 from simulator.faces.xmoney_answers import VALIDATION, Item, Problem, invalid
 
 _Json = dict[str, object]

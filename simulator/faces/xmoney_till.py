@@ -30,8 +30,9 @@ from decimal import Decimal
 
 from simulator.bank import Promise, in_seconds
 from simulator.challenges import Challenge, Challenges
+from simulator.decimals import major_of
 from simulator.faces.face import Ground
-from simulator.faces.xmoney_amounts import minor_of, text_of, value_of
+from simulator.faces.xmoney_amounts import minor_of, text_of
 from simulator.faces.xmoney_answers import (
     REFUSED_BY_BANK,
     SOFT_DECLINE,
@@ -301,7 +302,7 @@ class Till:
 
 
 def _major(payment: Payment) -> Decimal:
-    return value_of(payment.requested_minor, payment.currency)
+    return major_of(payment.requested_minor, payment.currency)
 
 
 def _pending_s(payment: Payment, verdict: Armed | None) -> float | None:

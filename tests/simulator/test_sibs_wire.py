@@ -132,7 +132,7 @@ async def test_amounts_are_read_and_written_digit_by_digit(
 
     captured = await sibs.act(order["transactionID"], "capture", json.loads(value), "C1", currency)
 
-    assert f'"amount": {{"value": {shown}, "currency": "{currency}"}}' in made.text
+    assert f'"amount":{{"value":{shown},"currency":"{currency}"}}' in made.text
     assert captured.json()["amount"] == {"value": shown, "currency": currency}
     [hold] = await sibs.books()
     assert (hold["authorized_minor"], hold["captured_minor"]) == (minor, minor)
