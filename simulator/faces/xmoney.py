@@ -12,8 +12,8 @@ they don't say is a choice, noted in the module that makes it: ``xmoney_till`` (
   is told at once (HTTP 200, code 402), and ``rules.declines_are_402`` tells the others so too;
 * the redirect of 3-D Secure is a form to POST to the challenge's page, as in the guide's example;
   the page ignores the form's fields, and answers GET as well;
-* not served: the hosted page, notifications, ``/order-rebill``, changes of a customer. A 403 has
-  no trigger.
+* not served: the hosted page, notifications, ``/order-rebill``, searches (``/order-search`` and
+  the like). A 403 has no trigger.
 
 Switches: ``rules``. Triggers: ``xmoney_till``.
 """
@@ -39,6 +39,7 @@ from simulator.faces.xmoney_payments import (
 from simulator.faces.xmoney_register import GATEWAY, Register
 from simulator.faces.xmoney_requests import (
     Capture,
+    ChangedCustomer,
     CreateOrder,
     NewCustomer,
     Nothing,
@@ -53,6 +54,7 @@ from simulator.faults import Fault, Operation
 from simulator.weather import Work, carry_out, dawdle
 
 _ORDER, _TRANSACTION = "/order/{order_id}", "/transaction/{transaction_id}"
+_CUSTOMER, _CARD = "/customer/{customer_id:[0-9]{1,18}}", "/card/{card_id:[0-9]{1,18}}"
 
 
 class XmoneyFace:
@@ -66,7 +68,7 @@ class XmoneyFace:
         self._ground = ground
         self.rules = Rules()
         self._register = Register(ground.store)
-        self._wallet = Wallet(ground.store)
+        self._wallet = Wallet(ground.store, ground.bank.clock)
         self._till = Till(ground, self._register, self._wallet, self.rules)
         self._wording = Wording()
 
@@ -84,10 +86,12 @@ class XmoneyFace:
         router.add_get(_TRANSACTION, self._one_transaction, allow_head=False)
         router.add_post("/customer", self._enlist)
         router.add_get("/customer", self._list_customers, allow_head=False)
-        router.add_get("/customer/{customer_id:[0-9]{1,18}}", self._customer, allow_head=False)
+        router.add_get(_CUSTOMER, self._customer, allow_head=False)
+        router.add_put(_CUSTOMER, self._change_customer)
+        router.add_delete(_CUSTOMER, self._dismiss_customer)
         router.add_get("/card", self._list_cards, allow_head=False)
-        router.add_get("/card/{card_id:[0-9]{1,18}}", self._card, allow_head=False)
-        router.add_delete("/card/{card_id:[0-9]{1,18}}", self._delete_card)
+        router.add_get(_CARD, self._card, allow_head=False)
+        router.add_delete(_CARD, self._delete_card)
         self._till.challenges.routes(app)
         return app
 
@@ -238,6 +242,26 @@ class XmoneyFace:
             return Answer(200, self._wallet.customer(customer_id).shown())
 
         return await self._look_up(request, read)
+
+    async def _change_customer(self, request: web.Request) -> web.StreamResponse:
+        async def work(delay_s: float) -> web.Response:
+            check_credential(request)
+            body = parse(ChangedCustomer, await read_fields(request))
+            await dawdle(delay_s)
+            customer = self._wallet.change(int(request.match_info["customer_id"]), body)
+            return Answer(200, customer.shown()).response()
+
+        return await self._meet(request, None, work)
+
+    async def _dismiss_customer(self, request: web.Request) -> web.StreamResponse:
+        async def work(delay_s: float) -> web.Response:
+            check_credential(request)
+            parse(Nothing, await read_fields(request))
+            await dawdle(delay_s)
+            self._wallet.dismiss(int(request.match_info["customer_id"]))
+            return Answer(200).response()
+
+        return await self._meet(request, None, work)
 
     async def _list_cards(self, request: web.Request) -> web.StreamResponse:
         def read() -> Answer:

@@ -7,14 +7,12 @@ from datetime import datetime
 from simulator.faces.xmoney_answers import not_found
 from simulator.faces.xmoney_payments import CardShown, Payment, Phase
 from simulator.faces.xmoney_requests import CreateOrder
-from simulator.faces.xmoney_wallet import ID_MAX, ID_MIN
+from simulator.faces.xmoney_wallet import ID_MAX, ID_MIN, SITE
 from simulator.store import Store
 
 GATEWAY = "xmoney"
 
 _KIND = "xmoney.payment"
-# A merchant's only site, where a request names none.
-_SITE = "1"
 
 
 class Register:
@@ -62,7 +60,7 @@ class Register:
             transaction_id=_fresh(self._of_transaction),
             number=len(self._of_transaction) + 1,
             customer_id=int(body.customer_id),
-            site_id=int(body.site_id or _SITE),
+            site_id=int(body.site_id or SITE),
             external_order_id=body.external_order_id or "",
             order_type=body.order_type,
             description=body.description or "",

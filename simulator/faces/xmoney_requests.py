@@ -21,6 +21,8 @@ _Json = dict[str, object]
 _Amount = Annotated[str, Field(pattern=r"^[0-9]{1,16}(\.[0-9]{1,8})?$")]
 # Ids are integers of unpublished length; 18 digits are what 64 bits hold of any.
 _Id = Annotated[str, Field(pattern=r"^[0-9]{1,18}$")]
+_Identifier = Annotated[str, Field(pattern=r"^[0-9a-zA-Z_@.-]{1,92}$")]
+_Email = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")]
 _Reason = Literal[
     "fraud-confirm",
     "highly-suspicious",
@@ -101,11 +103,7 @@ class Undo(_Body):
     terminate_order: Literal["yes", "no"] | None = None
 
 
-class NewCustomer(_Body):
-    """``POST /customer``."""
-
-    identifier: Annotated[str, Field(pattern=r"^[0-9a-zA-Z_@.-]{1,92}$")]
-    email: Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")]
+class _Person(_Body):
     first_name: str | None = None
     last_name: str | None = None
     country: str | None = None
@@ -114,6 +112,27 @@ class NewCustomer(_Body):
     zip_code: str | None = None
     address: str | None = None
     phone: str | None = None
+
+    @property
+    def told(self) -> dict[str, str]:
+        """What is said of the customer beside what names them, in xMoney's words."""
+        named = {"identifier", "email", "site_id"}
+        return self.model_dump(by_alias=True, exclude_none=True, exclude=named)
+
+
+class NewCustomer(_Person):
+    """``POST /customer``."""
+
+    identifier: _Identifier
+    email: _Email
+    site_id: _Id | None = None
+
+
+class ChangedCustomer(_Person):
+    """``PUT /customer/{id}``; what is left out stays."""
+
+    identifier: _Identifier | None = None
+    email: _Email | None = None
 
 
 class Nothing(_Body):

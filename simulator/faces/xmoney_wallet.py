@@ -7,18 +7,22 @@ id, drawn by chance, never ends in digits that trigger something.
 """
 
 import secrets
+from datetime import datetime
 
 from pydantic import BaseModel
 
+from simulator.clock import BankClock
 from simulator.faces.xmoney_answers import invalid, not_found
 from simulator.faces.xmoney_payments import CardShown
-from simulator.faces.xmoney_requests import CreateOrder, NewCustomer
+from simulator.faces.xmoney_requests import ChangedCustomer, CreateOrder, NewCustomer
 from simulator.store import Store
 
 _CUSTOMER = "xmoney.customer"
 _CARD = "xmoney.card"
 # What ids look like is not published but "integer": nine digits are short of any card's number.
 ID_MIN, ID_MAX = 100_000_000, 999_999_999
+# A merchant's only site, where a request names none.
+SITE = "1"
 # What a card's last three digits bring about; see `xmoney_till`.
 DECLINED, SOFT_DECLINED, CHALLENGED = "666", "839", "333"
 _HEADS = (("34", "amex"), ("37", "amex"), ("4", "visa"), ("5", "mastercard"), ("2", "mastercard"))
@@ -28,14 +32,23 @@ class Customer(BaseModel):
     """A customer, and what else was said of them."""
 
     customer_id: int
+    site_id: int
     identifier: str
     email: str
     told: dict[str, str]
+    created_at: datetime
 
     def shown(self) -> dict[str, object]:
         """The customer object."""
-        head = {"id": self.customer_id, "identifier": self.identifier, "email": self.email}
-        return {**head, **self.told}
+        return {
+            "id": self.customer_id,
+            "siteId": self.site_id,
+            "identifier": self.identifier,
+            "email": self.email,
+            **self.told,
+            "creationDate": self.created_at.isoformat(timespec="seconds"),
+            "creationTimestamp": int(self.created_at.timestamp()),
+        }
 
 
 class StoredCard(BaseModel):
@@ -65,8 +78,9 @@ class StoredCard(BaseModel):
 class Wallet:
     """Keeps customers and cards."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, clock: BankClock) -> None:
         self._store = store
+        self._clock = clock
         customers = [Customer.model_validate_json(json) for _, json in store.load(_CUSTOMER)]
         self._customers = {customer.customer_id: customer for customer in customers}
         self._cards: dict[int, StoredCard] = {}
@@ -79,18 +93,42 @@ class Wallet:
         Raises:
             Problem: 400 for an identifier that is taken.
         """
-        if any(body.identifier == known.identifier for known in self._customers.values()):
-            raise invalid("identifier", "identifier is used by another customer")
-        told = body.model_dump(by_alias=True, exclude_none=True, exclude={"identifier", "email"})
+        self._check_free(body.identifier)
         customer = Customer(
             customer_id=_fresh(self._customers),
+            site_id=int(body.site_id or SITE),
             identifier=body.identifier,
             email=body.email,
-            told=told,
+            told=body.told,
+            created_at=self._clock.now(),
         )
-        self._customers[customer.customer_id] = customer
-        self._store.put(_CUSTOMER, str(customer.customer_id), customer.model_dump_json())
+        self._enter(customer)
         return customer
+
+    def change(self, customer_id: int, body: ChangedCustomer) -> Customer:
+        """Change what is said of a customer.
+
+        Raises:
+            Problem: 404, or 400 for an identifier that is taken.
+        """
+        customer = self.customer(customer_id)
+        if body.identifier not in (None, customer.identifier):
+            self._check_free(body.identifier)
+        customer.identifier = body.identifier or customer.identifier
+        customer.email = body.email or customer.email
+        customer.told |= body.told
+        self._enter(customer)
+        return customer
+
+    def dismiss(self, customer_id: int) -> None:
+        """Forget a customer; payments and cards keep the number.
+
+        Raises:
+            Problem: 404.
+        """
+        self.customer(customer_id)
+        del self._customers[customer_id]
+        self._store.drop(_CUSTOMER, str(customer_id))
 
     def customers(self) -> list[Customer]:
         """All customers, oldest first."""
@@ -166,6 +204,14 @@ class Wallet:
         self._cards.clear()
         self._store.clear(_CUSTOMER)
         self._store.clear(_CARD)
+
+    def _check_free(self, identifier: str | None) -> None:
+        if any(identifier == known.identifier for known in self._customers.values()):
+            raise invalid("identifier", "identifier is used by another customer")
+
+    def _enter(self, customer: Customer) -> None:
+        self._customers[customer.customer_id] = customer
+        self._store.put(_CUSTOMER, str(customer.customer_id), customer.model_dump_json())
 
     def _on_file(self, card_id: int) -> CardShown:
         stored = self._cards.get(card_id)

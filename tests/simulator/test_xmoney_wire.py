@@ -1,6 +1,8 @@
 """xMoney's envelope, lists, customers and cards over real HTTP, in forms and in JSON."""
 
 from collections.abc import AsyncIterator
+from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -319,3 +321,38 @@ async def test_an_identifier_belongs_to_one_customer(xmoney: Xmoney) -> None:
     assert [one["id"] for one in found.json()["data"]] == [first.json()["data"]["id"]]
     assert none.json()["data"] == []
     assert (await xmoney.send("GET", "/customer/1")).status_code == 404
+
+
+async def test_a_customer_is_shown_changed_and_forgotten(xmoney: Xmoney) -> None:
+    form = {"identifier": "guest-1", "email": "guest@example.com", "city": "Lisbon", "siteId": "7"}
+    made = (await xmoney.send("POST", "/customer", form)).json()["data"]
+    place = f"/customer/{made['id']}"
+    await xmoney.send("POST", "/customer", form | {"identifier": "guest-2"})
+
+    changed = await xmoney.send("PUT", place, {"lastName": "Smith", "email": "smith@example.com"})
+    taken = await xmoney.send("PUT", place, {"identifier": "guest-2"})
+    kept = await xmoney.send("PUT", place, {"identifier": "guest-1"})
+    gone = await xmoney.send("DELETE", place)
+
+    assert (made["siteId"], made["city"]) == (7, "Lisbon")
+    stamp = datetime.fromisoformat(made["creationDate"])
+    assert int(stamp.timestamp()) == made["creationTimestamp"]
+    assert changed.json()["data"] == made | {"lastName": "Smith", "email": "smith@example.com"}
+    assert [taken.status_code, kept.status_code, gone.status_code] == [400, 200, 200]
+    assert (await xmoney.send("GET", place)).status_code == 404
+    assert (await xmoney.send("DELETE", place)).status_code == 404
+
+
+async def test_customers_survive_a_restart(tmp_path: Path) -> None:
+    async with (
+        Simulator(data=tmp_path / "bank") as sim,
+        httpx.AsyncClient(base_url=sim.url, trust_env=False, timeout=5) as http,
+    ):
+        form = {"identifier": "guest-1", "email": "guest@example.com", "phone": "5550100"}
+        made = (await Xmoney(http).send("POST", "/customer", form)).json()["data"]
+
+    async with (
+        Simulator(data=tmp_path / "bank") as sim,
+        httpx.AsyncClient(base_url=sim.url, trust_env=False, timeout=5) as http,
+    ):
+        assert (await Xmoney(http).send("GET", f"/customer/{made['id']}")).json()["data"] == made
