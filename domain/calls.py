@@ -8,7 +8,7 @@ from pydantic import Field
 
 from cardhold.fields import Instant
 from cardhold.hold import OperationKind
-from cardhold.messages import Browser, Initiator, PaymentMethod
+from cardhold.messages import Browser, Initiator, PaymentMethod, PaymentMethodKind
 from cardhold.money import Money
 from cardhold.names import ErrorType
 from domain.capabilities import Capabilities, Fact
@@ -66,6 +66,21 @@ class Call(Fact):
     operator: str | None = None
     description: str | None = None
     metadata: dict[str, str] = Field(default_factory=dict)
+
+    @property
+    def adopts(self) -> bool:
+        """Whether it takes over a hold that somebody else has made."""
+        method = self.payment_method
+        made = method is not None and method.kind is PaymentMethodKind.EXISTING_HOLD
+        return made and self.kind is OperationKind.AUTHORIZE
+
+    @property
+    def known_id(self) -> str | None:
+        """The gateway's id of the payment, where it is known: one made elsewhere came with it."""
+        method = self.payment_method
+        if self.payment_id is None and method is not None and self.adopts:
+            return method.token
+        return self.payment_id
 
 
 class Ending(StrEnum):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,8 +14,8 @@ from cardhold.hold import OperationKind
 from cardhold.messages import Initiator, PaymentMethodKind
 from cardhold.names import ErrorType
 from domain.calls import Call
-from domain.capabilities import Capabilities
 from domain.outcome import Outcome, Payment
+from gateways.adapter import Adapter, Place
 from gateways.adapters.payroc.answers import (
     Page,
     PaymentAnswer,
@@ -50,43 +49,28 @@ _ON_FILE = {"externalVault": False, "mitAgreement": "unscheduled"}
 _STANDING = {"sequence": "subsequent", "processingModel": "unscheduled"}
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
-    """One account: where it is, what opens it, and its own figures.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site(Place):
+    """One account, and what opens it.
 
     Attributes:
-        base_url, identity_url: Without a slash at the end.
+        identity_url: Where tokens are had; without a slash at the end.
         terminal, channel: What every payment is made under.
-        environment: Which of Payroc's worlds this is.
-        capabilities: What this account can do, and its own figures.
-        call_s_max: How long one verb may take, the token included.
     """
 
-    base_url: str
     identity_url: str
     terminal: str
     channel: str
-    environment: str
-    capabilities: Capabilities
-    call_s_max: float
     api_key: SecretStr = field(repr=False)
 
 
-class Payroc:
+class Payroc(Adapter[Site]):
     """One processing terminal at Payroc, reached over ``wire``."""
 
     def __init__(self, site: Site, *, wire: Wire, identity: Identity) -> None:
-        self._site = site
+        super().__init__(site)
         self._wire = wire
         self._identity = identity
-
-    @property
-    def capabilities(self) -> Capabilities:
-        return self._site.capabilities
-
-    @property
-    def environment(self) -> str:
-        return self._site.environment
 
     async def authorize(self, named: Named) -> Outcome:
         answer = await self._post(named, "/payments", self._order(named), success=_CREATED)
@@ -106,8 +90,8 @@ class Payroc:
         return released(await self._change(named, "reverse", {}), named)
 
     async def look_up(self, named: Named) -> Payment | None:
-        until = self._until()
-        payment_id = _known_id(named.call)
+        until = self._site.until()
+        payment_id = named.call.known_id
         if payment_id is not None:
             return await self._by_id(named, payment_id, until)
         return await self._by_reference(named, until)
@@ -148,7 +132,7 @@ class Payroc:
     ) -> PaymentAnswer:
         operator = {"operator": named.call.operator} if named.call.operator else {}
         content = {**body, **operator}
-        answer = await self._send("POST", path, self._until(), key=named.key, content=content)
+        answer = await self._send("POST", path, self._site.until(), key=named.key, content=content)
         if answer.status != success:
             raise refusal(answer, named.call.kind)
         return read(PaymentAnswer, answer, gateway=NAME)
@@ -159,14 +143,14 @@ class Payroc:
         if answer.status == _NOT_FOUND and problem_type(answer) == "not-found":
             return None
         # A caller may name a payment id that is malformed: there is no such payment either.
-        if _is_adopted(call) and problem_type(answer) == "bad-request":
+        if call.adopts and problem_type(answer) == "bad-request":
             return None
         if answer.status != _OK:
             raise refusal(answer, None)
         found = read(PaymentAnswer, answer, gateway=NAME)
         if found.paymentId != payment_id:
             raise Undecided(f"{NAME}: the answer is of another payment")
-        if found.order.currency != call.amount.currency and not _is_adopted(call):
+        if found.order.currency != call.amount.currency and not call.adopts:
             raise Undecided(f"{NAME}: the answer is in another currency")
         known = call.kind is not OperationKind.AUTHORIZE
         return payment_of(found, named, reference=call.reference, known=known)
@@ -229,9 +213,6 @@ class Payroc:
             return answer
         return await sent(await self._identity.bearer(until=until, refused=bearer))
 
-    def _until(self) -> float:
-        return asyncio.get_running_loop().time() + self._site.call_s_max
-
 
 def open_payroc(
     site: Site, *, connections: int, transport: httpx.AsyncBaseTransport | None = None
@@ -270,17 +251,3 @@ def _path(payment_id: str | None) -> str:
     if not payment_id or not payment_id.strip("."):
         raise Refused(f"{NAME}: that names no payment", ErrorType.INVALID_REQUEST)
     return f"/payments/{quote(payment_id, safe='')}"
-
-
-def _known_id(call: Call) -> str | None:
-    """The id that Payroc knows the payment by; a hold made elsewhere has come with it."""
-    if call.payment_id is None and call.payment_method is not None and _is_adopted(call):
-        return call.payment_method.token
-    return call.payment_id
-
-
-def _is_adopted(call: Call) -> bool:
-    """Whether this looks for a hold that somebody else has made."""
-    method = call.payment_method
-    adopted = method is not None and method.kind is PaymentMethodKind.EXISTING_HOLD
-    return adopted and call.kind is OperationKind.AUTHORIZE

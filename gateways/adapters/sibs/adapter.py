@@ -8,11 +8,9 @@ from datetime import UTC, datetime
 import httpx
 
 from cardhold.hold import OperationKind
-from cardhold.messages import PaymentMethodKind
 from cardhold.names import ErrorType
-from domain.calls import Call
-from domain.capabilities import Capabilities
 from domain.outcome import Approved, Declined, Outcome, Payment, Pending, Said
+from gateways.adapter import Adapter
 from gateways.adapters.sibs import bodies
 from gateways.adapters.sibs.answers import (
     Transaction,
@@ -38,45 +36,37 @@ from gateways.port import Named
 from gateways.wire import Wire, read
 
 
-class Sibs:
+class Sibs(Adapter[Site]):
     """One terminal at SIBS, reached over ``wire``; requests are stamped with ``now``."""
 
     def __init__(self, site: Site, *, wire: Wire, now: Callable[[], datetime]) -> None:
-        self._site = site
+        super().__init__(site)
         self._line = Line(site, wire)
         self._placing = Placing(site, self._line, now)
         self._now = now
 
-    @property
-    def capabilities(self) -> Capabilities:
-        return self._site.capabilities
-
-    @property
-    def environment(self) -> str:
-        return self._site.environment
-
     async def authorize(self, named: Named) -> Outcome:
-        return await self._placing.place(named, self._line.until())
+        return await self._placing.place(named, self._site.until())
 
     async def adjust(self, named: Named) -> Outcome:
         if named.call.amount.amount_minor >= named.call.held.amount_minor:
             text = f"{NAME}: a hold can be lowered, and not raised"
             raise Refused(text, ErrorType.NOT_SUPPORTED)
-        return await self._change(named, "cancellation", self._line.until())
+        return await self._change(named, "cancellation", self._site.until())
 
     async def capture(self, named: Named) -> Outcome:
-        return await self._change(named, "capture", self._line.until())
+        return await self._change(named, "capture", self._site.until())
 
     async def release(self, named: Named) -> Outcome:
         # With its amount, always: what is left after a capture, and nothing of what was captured.
-        until = self._line.until()
+        until = self._site.until()
         outcome = await self._change(named, "cancellation", until)
         if isinstance(outcome, Approved) and not named.call.held.amount_minor:
             return Approved(await self._after_calling_off(named, until))
         return outcome
 
     async def look_up(self, named: Named) -> Payment | None:
-        until = self._line.until()
+        until = self._site.until()
         if named.call.kind is OperationKind.AUTHORIZE:
             return await self._authorization(named, until)
         return await self._operation(named, until)
@@ -124,7 +114,7 @@ class Sibs:
 
     async def _authorization(self, named: Named, until: float) -> Payment | None:
         call = named.call
-        adopted, payment_id = _is_adopted(call), _known_id(call)
+        adopted, payment_id = call.adopts, call.known_id
         if payment_id is not None:
             found = await self._line.by_id(payment_id, until, from_outside=adopted)
         elif self._site.look_up_by_reference:
@@ -199,7 +189,7 @@ class Sibs:
         secrets = known_secrets(call, self._site)
         currency = call.amount.currency
         payment = authorization_of(found, asked=None, currency=currency, secrets=secrets)
-        if payment.authorized.currency != currency and not _is_adopted(call):
+        if payment.authorized.currency != currency and not call.adopts:
             raise Undecided(f"{NAME}: the answer is in another currency", payment.payment_id)
         return payment
 
@@ -213,17 +203,3 @@ def open_sibs(
 ) -> Sibs:
     """Put an account together; nothing is sent before the first call."""
     return Sibs(site, wire=Wire(NAME, connections=connections, transport=transport), now=now)
-
-
-def _known_id(call: Call) -> str | None:
-    """The id that SIBS knows the payment by; a hold made elsewhere has come with it."""
-    if call.payment_id is None and call.payment_method is not None and _is_adopted(call):
-        return call.payment_method.token
-    return call.payment_id
-
-
-def _is_adopted(call: Call) -> bool:
-    """Whether this looks for a hold that somebody else has made."""
-    method = call.payment_method
-    adopted = method is not None and method.kind is PaymentMethodKind.EXISTING_HOLD
-    return adopted and call.kind is OperationKind.AUTHORIZE

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from urllib.parse import quote, urlencode
@@ -10,7 +9,7 @@ from urllib.parse import quote, urlencode
 from pydantic import SecretStr
 
 from cardhold.names import ErrorType
-from domain.capabilities import Capabilities
+from gateways.adapter import Place
 from gateways.adapters.sibs.answers import Transaction, check
 from gateways.adapters.sibs.bodies import Terms
 from gateways.adapters.sibs.problems import NAME, is_malformed, knows_none, refusal
@@ -21,25 +20,17 @@ from gateways.wire import Answer, Wire, read, request
 ANSWERED = frozenset({HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT})
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
-    """One account: where it is, what opens it, and its own figures.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site(Place):
+    """One account, and what opens it.
 
     Attributes:
-        base_url: Without a slash at the end.
         terms: What is sent with everything.
         look_up_by_reference: Whether SIBS serves the status query by our reference.
-        environment: Which of SIBS's worlds this is.
-        capabilities: What this account can do, and its own figures.
-        call_s_max: How long one verb may take, over all of its requests.
     """
 
-    base_url: str
     terms: Terms
     look_up_by_reference: bool
-    environment: str
-    capabilities: Capabilities
-    call_s_max: float
     auth_token: SecretStr = field(repr=False)
     client_id: SecretStr = field(repr=False)
 
@@ -55,10 +46,6 @@ class Line:
     def __init__(self, site: Site, wire: Wire) -> None:
         self._site = site
         self._wire = wire
-
-    def until(self) -> float:
-        """When a verb that begins now has to have ended, in the loop's time."""
-        return asyncio.get_running_loop().time() + self._site.call_s_max
 
     async def post(
         self, path: str, body: object, until: float, *, signature: str | None = None

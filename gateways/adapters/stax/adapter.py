@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,8 +15,8 @@ from cardhold.hold import OperationKind
 from cardhold.messages import Initiator, PaymentMethodKind
 from cardhold.names import ErrorType
 from domain.calls import Call
-from domain.capabilities import Capabilities
 from domain.outcome import Outcome, Payment, PaymentState
+from gateways.adapter import Adapter, Place
 from gateways.adapters.stax.answers import captured, created, known, refused, released
 from gateways.adapters.stax.problems import (
     NAME,
@@ -60,23 +59,15 @@ _RANK = {
 _RANK_LAST = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
-    """One account: where it is, what opens it, and its own figures.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site(Place):
+    """One account, and what opens it.
 
     Attributes:
-        base_url: Without a slash at the end.
-        environment: Which of Stax's worlds this is.
-        capabilities: What this account can do, and its own figures.
-        call_s_max: How long one verb may take, all of its requests together.
         terms: What the merchant has agreed with its processor.
         amount_fields: Under which names a capture gives its amount.
     """
 
-    base_url: str
-    environment: str
-    capabilities: Capabilities
-    call_s_max: float
     terms: Terms
     amount_fields: tuple[str, ...]
     api_key: SecretStr = field(repr=False)
@@ -102,25 +93,17 @@ class _Page(WireModel):
     last_page: int = Field(ge=0)
 
 
-class Stax:
+class Stax(Adapter[Site]):
     """One merchant at Stax, reached over ``wire``."""
 
     def __init__(self, site: Site, *, wire: Wire) -> None:
-        self._site = site
+        super().__init__(site)
         self._wire = wire
-
-    @property
-    def capabilities(self) -> Capabilities:
-        return self._site.capabilities
-
-    @property
-    def environment(self) -> str:
-        return self._site.environment
 
     async def authorize(self, named: Named) -> Outcome:
         self._check_currency(named.call)
         content = _charge(named)
-        answer = await self._send("POST", "/charge", self._until(), content)
+        answer = await self._send("POST", "/charge", self._site.until(), content)
         return created(_told(answer, named.call.kind), named, self._site.terms)
 
     async def adjust(self, named: Named) -> Outcome:
@@ -136,7 +119,7 @@ class Stax:
             "idempotency_id": named.key,
             "meta": {"reference": named.reference},
         }
-        until = self._until()
+        until = self._site.until()
         answer = await self._send("POST", _path(named.call.payment_id, "/capture"), until, content)
         if _is_refused(answer):
             return await self._after_refusal(named, answer, until)
@@ -144,15 +127,15 @@ class Stax:
 
     async def release(self, named: Named) -> Outcome:
         # Never /void-or-refund: where somebody has captured meanwhile, that is a refund.
-        until = self._until()
+        until = self._site.until()
         answer = await self._send("POST", _path(named.call.payment_id, "/void"), until)
         if _is_refused(answer):
             return await self._after_refusal(named, answer, until)
         return released(_told(answer, named.call.kind), named, self._site.terms)
 
     async def look_up(self, named: Named) -> Payment | None:
-        until = self._until()
-        payment_id = _known_id(named.call)
+        until = self._site.until()
+        payment_id = named.call.known_id
         if payment_id is not None or named.call.kind is not OperationKind.AUTHORIZE:
             return await self._by_id(named, payment_id, until)
         return await self._by_name(named, until)
@@ -189,7 +172,7 @@ class Stax:
         found = await self._transaction(_path(payment_id), until)
         if found is None:
             return None
-        if _is_adopted(call):
+        if call.adopts:
             is_hold = found.type in {"pre_auth", "charge"}
             return payment_of(found, named, terms) if is_hold else None
         of_it = call.model_copy(update={"payment_id": payment_id})
@@ -285,9 +268,6 @@ class Stax:
             request(method, url, headers=headers, content=content), until=until
         )
 
-    def _until(self) -> float:
-        return asyncio.get_running_loop().time() + self._site.call_s_max
-
 
 def open_stax(
     site: Site, *, connections: int, transport: httpx.AsyncBaseTransport | None = None
@@ -363,20 +343,6 @@ def _path(transaction_id: str | None, verb: str = "") -> str:
     if not transaction_id or not transaction_id.strip("."):
         raise Refused(f"{NAME}: that names no transaction", ErrorType.INVALID_REQUEST)
     return f"/transaction/{quote(transaction_id, safe='')}{verb}"
-
-
-def _known_id(call: Call) -> str | None:
-    """The id that Stax knows the hold by; one made elsewhere has come with it."""
-    if call.payment_id is None and call.payment_method is not None and _is_adopted(call):
-        return call.payment_method.token
-    return call.payment_id
-
-
-def _is_adopted(call: Call) -> bool:
-    """Whether this looks for a hold that somebody else has made."""
-    method = call.payment_method
-    adopted = method is not None and method.kind is PaymentMethodKind.EXISTING_HOLD
-    return adopted and call.kind is OperationKind.AUTHORIZE
 
 
 def _rank(payment: Payment) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,8 +13,6 @@ from pydantic import SecretStr
 from cardhold.hold import OperationKind
 from cardhold.messages import Initiator
 from cardhold.names import ErrorType
-from domain.calls import Call
-from domain.capabilities import Capabilities
 from domain.outcome import (
     ActionRequired,
     Declined,
@@ -23,6 +20,7 @@ from domain.outcome import (
     Payment,
     PaymentState,
 )
+from gateways.adapter import Adapter, Place
 from gateways.adapters.xmoney.answers import (
     AmountAfterCapture,
     Order,
@@ -59,47 +57,31 @@ _WAITING = frozenset({"3d-pending", "start"})
 _OPEN = "in-progress"
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
-    """One account: where it is, what opens it, and its own figures.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site(Place):
+    """One account, and what opens it.
 
     Attributes:
-        base_url: Without a slash at the end.
         site_id: The site's profile.
         amount_after_capture: What a transaction's ``amount`` is after a capture for less.
         fallback_ip: The guest's address where a request brings none.
-        environment: Which of xMoney's worlds this is.
-        capabilities: What this account can do, and its own figures.
-        call_s_max: How long one verb may take, all of its requests together.
     """
 
-    base_url: str
     site_id: str
     amount_after_capture: AmountAfterCapture
     fallback_ip: str | None
-    environment: str
-    capabilities: Capabilities
-    call_s_max: float
     bearer: SecretStr = field(repr=False)
 
 
-class XMoney:
+class XMoney(Adapter[Site]):
     """One site at xMoney, reached over ``wire``."""
 
     def __init__(self, site: Site, *, wire: Wire) -> None:
-        self._site = site
+        super().__init__(site)
         self._wire = wire
 
-    @property
-    def capabilities(self) -> Capabilities:
-        return self._site.capabilities
-
-    @property
-    def environment(self) -> str:
-        return self._site.environment
-
     async def authorize(self, named: Named) -> Outcome:
-        until = self._until()
+        until = self._site.until()
         site = self._site
         form = order_form(named, site_id=site.site_id, fallback_ip=site.fallback_ip)
         answer = await self._send("POST", "/order", until, form=form)
@@ -115,7 +97,7 @@ class XMoney:
         raise Refused(text, ErrorType.NOT_SUPPORTED)
 
     async def capture(self, named: Named) -> Outcome:
-        until = self._until()
+        until = self._site.until()
         path = transaction_path(named.call.payment_id)
         form = {"amount": amount_text(named.call.amount)}
         problem = await self._change("PUT", path, until, form)
@@ -124,7 +106,7 @@ class XMoney:
 
     async def release(self, named: Named) -> Outcome:
         # The same request refunds once the hold is captured: never without a look just before it.
-        until = self._until()
+        until = self._site.until()
         with before_sending():
             found = await self._read(named.call.payment_id, until)
             payment = None if found is None else self._payment(found, named, named.call.reference)
@@ -141,8 +123,8 @@ class XMoney:
         return released(payment, problem, named.call, token_of(named))
 
     async def look_up(self, named: Named) -> Payment | None:
-        until = self._until()
-        known = _known_id(named.call)
+        until = self._site.until()
+        known = named.call.known_id
         if known is None:
             return await self._by_reference(named, until)
         if is_adopted(named.call):
@@ -307,22 +289,12 @@ class XMoney:
         message = request(method, self._site.base_url + path, headers=headers, form=form)
         return await self._wire.send(message, until=until)
 
-    def _until(self) -> float:
-        return asyncio.get_running_loop().time() + self._site.call_s_max
-
 
 def open_xmoney(
     site: Site, *, connections: int, transport: httpx.AsyncBaseTransport | None = None
 ) -> XMoney:
     """Put an account together: its connections to the API."""
     return XMoney(site, wire=Wire(NAME, connections=connections, transport=transport))
-
-
-def _known_id(call: Call) -> str | None:
-    """The id that xMoney knows the payment by; a hold made elsewhere has come with it."""
-    if call.payment_id is None and call.payment_method is not None and is_adopted(call):
-        return call.payment_method.token
-    return call.payment_id
 
 
 def _reference(named: Named) -> str | None:
