@@ -6,6 +6,7 @@ Each test settles operations on a record made by legal moves, as `tests.domain.t
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -24,7 +25,7 @@ PAGE = Action(action_id="3ds-1", url="https://bank.example/3ds/1")
 LATER = NOW + timedelta(minutes=3)
 
 
-def at_the_guest(page: Action = PAGE, **fields: object) -> Record:
+def at_the_guest(page: Action = PAGE, **fields: Any) -> Record:
     """A reservation whose guest has been asked to identify themselves."""
     record = starting(**fields)
     end(record, Ending.ACTION_REQUIRED, payment(PaymentState.ACTION_REQUIRED, 0, action=page), NOW)
