@@ -18,8 +18,8 @@ Faults: the purchase is ``authorize``, the harmless order ``token``. A cancellat
 what is held is ``adjust``, any other one ``release``. ``stay_pending`` is shown as Pending for a
 purchase, InProcessing for a capture, Timeout for a cancellation. Nothing can be approved for less.
 
-Switches: ``rules``. Not served: ``/payments/{id}/mit``, tokenisation, webhooks, currency choice
-(DCC) and the 3-D Secure method call without a challenge.
+Switches: ``rules``. Not served: ``/payments/{id}/mit``, ``/recurring``, other means than cards,
+webhooks, currency choice (DCC) and the 3-D Secure method call without a challenge.
 """
 
 import base64
@@ -238,6 +238,8 @@ class SibsFace:
         shown = self._shown(transaction) | {"paymentStatus": status.value}
         if not isinstance(transaction, Order) or transaction.purchased:
             shown["paymentMethod"] = "CARD"
+        if isinstance(transaction, Order) and transaction.token and status is Status.SUCCESS:
+            shown["token"] = transaction.token.shown()
         if status is Status.PARTIAL and shows_action:
             shown["actionResponse"] = self._action(request, transaction.transaction_id)
         return shown

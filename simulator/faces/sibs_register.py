@@ -6,6 +6,8 @@ Choices where SIBS publishes nothing, taken so that a client has to be careful:
   cancellations and the hold's lapse are seen in their own transactions, or not at all;
 * several transactions may carry one ``merchantTransactionId``: asked by it, SIBS shows the latest
   of those that succeeded, else the latest;
+* a card's ``token`` is shown by the purchase and by the status, once the payment has succeeded,
+  under that name (v2 documents, clients; a table calls it ``tokenResponse``);
 * while the guest is asked, the status shows the ``actionResponse`` too
   (``Rules.status_shows_action``).
 """
@@ -24,7 +26,7 @@ from simulator.decimals import plain
 from simulator.faces.face import Ground
 from simulator.faces.sibs_amounts import value_of
 from simulator.faces.sibs_answers import Status, conflict, not_found
-from simulator.faces.sibs_requests import CreateOrder, FollowUp, return_url_of
+from simulator.faces.sibs_requests import CreateOrder, FollowUp, Purchase, return_url_of
 from simulator.ledger import Hold, Kind, State
 
 GATEWAY = "sibs"
@@ -73,10 +75,29 @@ class Transaction(BaseModel):
     created_at: datetime
 
 
+class Token(BaseModel):
+    """A card that was kept; never more of its number than the end. ``expires_at`` is its own."""
+
+    value: str
+    last4: str
+    expires_at: str
+
+    def shown(self) -> dict[str, object]:
+        """The token as answers show it."""
+        return {
+            "tokenName": f"Card {self.last4}",
+            "tokenType": "Card",
+            "value": self.value,
+            "maskedPAN": f"************{self.last4}",
+            "expireDate": self.expires_at,
+        }
+
+
 class Order(Transaction):
     """An order; its id is also that of the hold that a purchase makes of it.
 
-    ``approves`` is what the issuer will say; ``called_off``: cancelled before anything was held.
+    ``approves`` is what the issuer will say; ``called_off``: cancelled before anything was held;
+    ``token`` is that of the card it was paid with, if it was asked for, good once it is paid.
     """
 
     kind: ClassVar[str] = _ORDER
@@ -84,6 +105,8 @@ class Order(Transaction):
     signature: str
     by_merchant: bool
     return_url: str | None
+    keeps_card: bool = False
+    token: Token | None = None
     purchased: bool = False
     called_off: bool = False
     approves: bool = True
@@ -196,6 +219,7 @@ class Register:
             signature=secrets.token_urlsafe(48),
             by_merchant=body.merchant_initiated_transaction is not None,
             return_url=return_url_of(body),
+            keeps_card=body.keeps_card,
         )
         self._index(order)
         self.keep(order)
@@ -221,6 +245,15 @@ class Register:
         """Ask the guest."""
         amount = f"{plain(value_of(order.amount_minor, order.currency))} {order.currency}"
         self.challenges.open(order.transaction_id, return_url=order.return_url, amount=amount)
+
+    def keep_card(self, order: Order, body: Purchase) -> None:
+        """Draw the token of a card, if order or purchase asks for one; paid by token, none."""
+        card = body.card_info
+        if card is not None and (order.keeps_card or card.create_token):
+            # Hexadecimal digits alone spell no trigger.
+            order.token = Token(
+                value=secrets.token_hex(16), last4=card.pan[-4:], expires_at=card.validation_date
+            )
 
     def decide(self, order: Order, *, approved: bool) -> None:
         """Let the bank block the money, or the issuer refuse; a purchase is captured at once."""

@@ -3,7 +3,8 @@
 Sources: docs.pay.sibs.com ("Pre-authorized capture", "Capture", "Cancellation", read 2026) for
 the fields; its swagger puts ``originalTransaction`` into ``transaction``, its tables beside it:
 both are taken. Tables say ``transactionTimeStamp``, samples ``transactionTimestamp``: likewise.
-Unknown fields are ignored. Card data is checked for its shape, and forgotten.
+Unknown fields are ignored. Card data is checked for its shape, and forgotten but for what a token
+shows of it.
 
 Choices: ``redirectUrl`` (or ``returnUrl``, ``shopURL``), at the top or in ``merchant``,
 ``transaction`` or ``info`` of order or purchase, or in an order's ``urls`` (as pysibs 0.9.0 sends
@@ -100,6 +101,19 @@ class _Original(_Part):
     id: _Text
 
 
+class _TokenisationRequest(_Part):
+    tokenise_card: bool = False
+
+
+class _Tokenisation(_Part):
+    tokenisation_request: _TokenisationRequest | None = None
+
+    @property
+    def is_asked_for(self) -> bool:
+        asked = self.tokenisation_request
+        return asked is not None and asked.tokenise_card
+
+
 class _Transaction(_Place):
     transaction_timestamp: Annotated[
         _Instant,
@@ -113,6 +127,7 @@ class _Transaction(_Place):
 class _OrderTransaction(_Transaction):
     payment_type: Literal["AUTH", "PURS"]
     payment_method: list[str] | None = None
+    tokenisation: _Tokenisation | None = None
 
 
 class _ByMerchant(_Part):
@@ -127,6 +142,13 @@ class CreateOrder(_Place):
     info: _Place | None = None
     urls: _Place | None = None
     merchant_initiated_transaction: _ByMerchant | None = None
+    tokenisation: _Tokenisation | None = None
+
+    @property
+    def keeps_card(self) -> bool:
+        """Whether a token is wanted: asked at the top (SIBS) or in ``transaction`` (pysibs)."""
+        places = (self.tokenisation, self.transaction.tokenisation)
+        return any(place is not None and place.is_asked_for for place in places)
 
 
 class _Card(_Part):
@@ -134,6 +156,7 @@ class _Card(_Part):
     validation_date: _Instant
     secure_code: Annotated[str, Field(max_length=40)] | None = None
     cardholder_name: str | None = None
+    create_token: bool = False
 
 
 class _Token(_Part):

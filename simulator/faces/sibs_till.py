@@ -51,6 +51,7 @@ class Till:
         order.purchased = True
         order.approves = not (body.is_declined or _is(verdict, Fault.DECLINE))
         order.return_url = return_url_of(body) or order.return_url
+        self._register.keep_card(order, body)
         asked = body.is_challenged or _is(verdict, Fault.REQUIRE_ACTION)
         if asked and not order.by_merchant:
             self._register.challenge(order)
