@@ -17,8 +17,8 @@ async def confirmed(scene: Scene) -> None:
     """The guest confirms, and the hold is placed."""
     hold = await _asked(scene, 180_00, return_url=_BACK)
     scene.tell(
-        f"The guest's bank wants to ask the guest. Nothing is blocked for sure: {hold.in_doubt} are"
-        f" in doubt. The website sends the guest to {scene.house.title}'s page:"
+        f"The guest's bank wants to ask the guest first; {hold.in_doubt} are in doubt until then."
+        f" The website sends the guest to {scene.house.title}'s page:"
     )
     scene.tell.address(action_of(hold).url)
     await scene.stage.guest_confirms(action_of(hold))

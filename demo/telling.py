@@ -155,6 +155,28 @@ _COLUMNS = {
 
 
 def _table(verdicts: Sequence[Verdict], *, roomy: bool) -> Table:
+    # Where there is only one, the heading says the currency, and the story the gateway.
+    gateways = len({verdict.gateway for verdict in verdicts}) > 1
+    currencies = len({verdict.currency for verdict in verdicts}) > 1
+    table = _columns(gateways=gateways, currencies=currencies, roomy=roomy)
+    before = ""
+    for verdict in verdicts:
+        is_first = verdict.gateway != before
+        if before and is_first:
+            table.add_section()
+        before = verdict.gateway
+        table.add_row(
+            *([verdict.gateway if is_first else ""] if gateways else []),
+            verdict.title,
+            *([verdict.currency] if currencies else []),
+            *(_cell(verdict, field.name) for field in fields(Figures)),
+            # Short beside a gateway: all of it fits into 80 columns.
+            _judged(verdict, "right" if gateways else "as expected"),
+        )
+    return table
+
+
+def _columns(*, gateways: bool, currencies: bool, roomy: bool) -> Table:
     table = Table(
         box=SIMPLE_HEAD,
         pad_edge=False,
@@ -162,27 +184,14 @@ def _table(verdicts: Sequence[Verdict], *, roomy: bool) -> Table:
         padding=(0, 2 if roomy else 0, 0, 0),
         header_style="bold",
     )
-    mixed = len({verdict.gateway for verdict in verdicts}) > 1
-    if mixed:
+    if gateways:
         table.add_column("gateway", no_wrap=True)
     table.add_column("")
-    if mixed:
+    if currencies:
         table.add_column("in", no_wrap=True)
     for name in fields(Figures):
         table.add_column(_COLUMNS[name.name], justify="right", no_wrap=True)
     table.add_column("", no_wrap=True)
-    before = ""
-    for verdict in verdicts:
-        figures = [_cell(verdict, field.name) for field in fields(Figures)]
-        judged = _judged(verdict, "right" if mixed else "as expected")
-        if not mixed:
-            table.add_row(verdict.title, *figures, judged)
-            continue
-        if before not in ("", verdict.gateway):
-            table.add_section()
-        gateway = "" if verdict.gateway == before else verdict.gateway
-        table.add_row(gateway, verdict.title, verdict.currency, *figures, judged)
-        before = verdict.gateway
     return table
 
 
