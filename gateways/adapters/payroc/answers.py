@@ -205,8 +205,8 @@ def payment_of(
         authorized=Money(amount_minor=_held_minor(answer, state), currency=order.currency),
         captured=Money(amount_minor=taken, currency=order.currency),
         booked_at=instant(order.dateTime),
-        card=_card(answer.card),
-        evidence=_evidence(answer),
+        card=_card(answer.card, _token(named)),
+        evidence=_evidence(answer, _token(named)),
         detail=shown(result.responseMessage, secret=_token(named)),
     )
 
@@ -284,16 +284,16 @@ def _words(answer: PaymentAnswer) -> str:
     return f"declined ({result.responseCode}, {result.status})"
 
 
-def _card(card: _Card) -> Card:
-    return Card(brand=shown(card.type), last4=last4(card.cardNumber))
+def _card(card: _Card, token: str | None) -> Card:
+    return Card(brand=shown(card.type, secret=token), last4=last4(card.cardNumber))
 
 
-def _evidence(answer: PaymentAnswer) -> Evidence:
+def _evidence(answer: PaymentAnswer, token: str | None) -> Evidence:
     checks = answer.card.securityChecks or _Checks()
     return Evidence(
-        approval_code=shown(answer.transactionResult.approvalCode),
-        avs=shown(checks.avsResult),
-        cvv=shown(checks.cvvResult),
+        approval_code=shown(answer.transactionResult.approvalCode, secret=token),
+        avs=shown(checks.avsResult, secret=token),
+        cvv=shown(checks.cvvResult, secret=token),
     )
 
 

@@ -207,8 +207,8 @@ def _after(answer: Transaction, named: Named, state: PaymentState, taken: Money)
         authorized=call.held,
         captured=taken,
         booked_at=answer.at,
-        card=card_of(answer),
-        evidence=evidence_of(answer),
+        card=card_of(answer, token_of(named)),
+        evidence=evidence_of(answer, token_of(named)),
     )
 
 

@@ -188,8 +188,8 @@ def payment_of(answer: Transaction, named: Named, terms: Terms) -> Payment:
         authorized=Money(amount_minor=max(held_minor, captured_minor), currency=currency),
         captured=Money(amount_minor=captured_minor, currency=currency),
         booked_at=_booked_at(answer, named),
-        card=card_of(answer),
-        evidence=evidence_of(answer),
+        card=card_of(answer, token_of(named)),
+        evidence=evidence_of(answer, token_of(named)),
         detail=shown(words, secret=token_of(named)),
         said=_said(failed) if untouched else None,
     )
@@ -214,11 +214,11 @@ def minor(amount: Decimal, answer: Transaction, terms: Terms) -> int:
     return found
 
 
-def card_of(answer: Transaction) -> Card:
-    """The card, as far as it is shown."""
+def card_of(answer: Transaction, token: str | None) -> Card:
+    """The card, as far as it is shown; the token is kept out of it."""
     method = answer.payment_method or _Method()
     digits = last4(answer.last_four) or last4(method.card_last_four)
-    return Card(brand=shown(method.card_type), last4=digits)
+    return Card(brand=shown(method.card_type, secret=token), last4=digits)
 
 
 def token_of(named: Named) -> str | None:
@@ -284,10 +284,10 @@ def _booked_at(answer: Transaction, named: Named) -> datetime | None:
     return max(found, default=answer.at)
 
 
-def evidence_of(answer: Transaction) -> Evidence:
-    """The issuer's code, and what it said of address and card code."""
+def evidence_of(answer: Transaction, token: str | None) -> Evidence:
+    """The issuer's code, and what it said of address and card code; without the token."""
     return Evidence(
-        approval_code=shown(answer.issuer_auth_code),
-        avs=shown(answer.avs_code or answer.avs_response),
-        cvv=shown(answer.cvv_response),
+        approval_code=shown(answer.issuer_auth_code, secret=token),
+        avs=shown(answer.avs_code or answer.avs_response, secret=token),
+        cvv=shown(answer.cvv_response, secret=token),
     )

@@ -170,6 +170,7 @@ class XMoney(Adapter[Site]):
         """Nothing is held before the guest has been at their bank."""
         redirect = read(RedirectAnswer, answer, gateway=NAME)
         scheme = urlsplit(self._site.base_url).scheme
+        secrets = (self._site.bearer.get_secret_value(), token_of(named) or "")
         none = named.call.amount.model_copy(update={"amount_minor": 0})
         return Payment(
             payment_id=ordered.transactionId,
@@ -177,7 +178,7 @@ class XMoney(Adapter[Site]):
             state=PaymentState.ACTION_REQUIRED,
             authorized=none,
             captured=none,
-            action=asked(redirect, ordered.transactionId, scheme=scheme),
+            action=asked(redirect, ordered.transactionId, scheme=scheme, secrets=secrets),
         )
 
     async def _nobody_is_there(self, ordered: Ordered, named: Named, until: float) -> Outcome:

@@ -237,6 +237,7 @@ def payment_of(
         raise Undecided(f"{NAME}: the answer is in another currency")
     state = _state(found, named.call)
     authorized, captured = _amounts(found, named.call, state, amount_is)
+    token = token_of(named)
     return Payment(
         payment_id=found.id,
         reference=found.externalOrderId or reference,
@@ -244,9 +245,9 @@ def payment_of(
         authorized=authorized,
         captured=captured,
         booked_at=_booked_at(found),
-        card=Card(brand=shown(found.cardType), last4=last4(found.cardNumber)),
-        evidence=_evidence(found),
-        detail=_detail(found, token_of(named)),
+        card=Card(brand=shown(found.cardType, secret=token), last4=last4(found.cardNumber)),
+        evidence=_evidence(found, token),
+        detail=_detail(found, token),
     )
 
 
@@ -329,9 +330,9 @@ def _booked_at(found: Transaction) -> datetime | None:
         return None
 
 
-def _evidence(found: Transaction) -> Evidence:
+def _evidence(found: Transaction, token: str | None) -> Evidence:
     codes = [each.providerAuth for each in found.components or [] if each.providerAuth]
-    return Evidence(approval_code=shown(codes[-1] if codes else None))
+    return Evidence(approval_code=shown(codes[-1] if codes else None, secret=token))
 
 
 def _detail(found: Transaction, token: str | None) -> str:

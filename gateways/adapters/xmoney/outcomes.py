@@ -35,18 +35,24 @@ def placed(payment: Payment, call: Call) -> Outcome:
     return Approved(payment)
 
 
-def asked(answer: RedirectAnswer, payment_id: str, *, scheme: str) -> Action:
+def asked(
+    answer: RedirectAnswer, payment_id: str, *, scheme: str, secrets: tuple[str, ...]
+) -> Action:
     """What the guest has to do.
 
     Args:
         answer: To the new order.
         payment_id: Of the transaction that waits for them.
         scheme: How we speak to xMoney ourselves.
+        secrets: What the guest must not see: our key, and the card's id.
 
     Raises:
-        Undecided: It leads nowhere that a guest may be sent to.
+        Undecided: It leads nowhere that a guest may be sent to, or tells too much.
     """
     redirect = answer.data.redirect
+    texts = [redirect.url, *redirect.params, *redirect.params.values()]
+    if any(secret and secret in text for secret in secrets for text in texts):
+        raise Undecided(f"{NAME}: what the guest has to do can't be shown")
     try:
         parts = urlsplit(redirect.url)
         leads = bool(parts.hostname) and parts.scheme in {_SECURE, scheme}
