@@ -69,6 +69,8 @@ def _problem_of(entry: Entry) -> Problem | None:
             how = "declined" if entry.state is OperationState.DECLINED else "not done"
             message = f"{entry.operation_id} was {how}: {entry.detail or 'no reason given'}"
             return Problem(ErrorType.DECLINED, message, operation_id=entry.operation_id)
+        case OperationState.SENT if entry.kind is OperationKind.AUTHORIZE:
+            return None  # it waits for the guest, and the hold says where to send them
         case OperationState.PLANNED | OperationState.SENT | OperationState.UNKNOWN:
             return still_unknown(entry)
 

@@ -20,7 +20,7 @@ from cardhold.names import ErrorType
 from domain.agenda import next_step
 from domain.calls import Ending, Settled
 from domain.lifecycle import Event
-from domain.outcome import PaymentState
+from domain.outcome import Payment, PaymentState
 from domain.planner import Asked, Problem, operations
 from domain.record import RESTING, Entry, Record
 from domain.settlement import adopt, lapse, note_external
@@ -237,7 +237,7 @@ class Keeper:
         payment = settled.payment if settled else None
         if settled is None:
             return
-        if payment is None or payment.state in {PaymentState.EXPIRED, PaymentState.DECLINED}:
+        if payment is None or _is_gone(payment, record):
             lapse(record)
         elif payment.state is PaymentState.OPEN:
             await self._by_plan(Release(reason="it lapsed, and the gateway still shows it"))
@@ -310,6 +310,15 @@ class Keeper:
         self.inbox.waiting.clear()
         self.inbox.at_once.clear()
         self._waiting.tell(decided=True)
+
+
+def _is_gone(payment: Payment, record: Record) -> bool:
+    """Whether nothing is held any more, and nothing was taken that we don't know of.
+
+    A gateway may have one word for what lapsed and for what was released.
+    """
+    taken = payment.captured.amount_minor != record.ledger.captured_minor
+    return payment.state is not PaymentState.OPEN and not taken
 
 
 def _amount_of(step: Step) -> MoneyIn | None:
