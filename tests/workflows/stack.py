@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import uuid
 from collections.abc import AsyncGenerator, Awaitable, Mapping
@@ -30,6 +31,7 @@ from activities.holds import Holds
 from gateways.accounts import AccountSettings, build, read_account
 from gateways.port import Gateway
 from simulator.server import Simulator
+from tests.workflows import gateways as table
 from tests.workflows.keyless import Keyless
 from worker import settings
 from worker.main import worker_for
@@ -162,10 +164,11 @@ class Stack:
         """Another worker of this stack's queue."""
         return a_worker(self.workers, self.holds, self.task_queue, **options)
 
-    async def books(self) -> list[Json]:
-        """The bank's truth."""
+    async def books(self, gateway: str | None = None) -> list[Json]:
+        """The bank's truth; of one gateway, where one is named."""
+        of_one = {} if gateway is None else {"gateway": gateway}
         async with httpx.AsyncClient() as http:
-            answer = await http.get(f"{self.simulator.url}/admin/books")
+            answer = await http.get(f"{self.simulator.url}/admin/books", params=of_one)
             return answer.json()["holds"]
 
     async def book(self) -> Json:
@@ -173,11 +176,22 @@ class Stack:
         [book] = await self.books()
         return book
 
-    async def fault(self, operation: str, fault: str, **parameters: Any) -> None:
+    async def book_of(self, hold: Json) -> Json:
+        """The bank's truth about one hold of several."""
+        [book] = [book for book in await self.books() if book["payment_id"] == hold["payment_id"]]
+        return book
+
+    async def fault(
+        self, operation: str, fault: str, *, gateway: str = "payroc", **parameters: Any
+    ) -> None:
         """The next calls of ``operation`` meet ``fault``."""
-        body = {"gateway": "payroc", "operation": operation, "fault": fault, **parameters}
+        body = {"gateway": gateway, "operation": operation, "fault": fault, **parameters}
         async with httpx.AsyncClient() as http:
             (await http.post(f"{self.simulator.url}/admin/faults", json=body)).raise_for_status()
+
+    def unmet(self) -> list[Json]:
+        """The faults that no call has met so far."""
+        return self.simulator.faults.shown()
 
     async def no_more_faults(self) -> None:
         """The gateway is well again."""
@@ -188,6 +202,12 @@ class Stack:
         """Move the bank's clock, or set how long holds live."""
         async with httpx.AsyncClient() as http:
             (await http.post(f"{self.simulator.url}/admin/clock", json=body)).raise_for_status()
+
+    async def skip(self, duration: timedelta, *reservations: Reserved) -> None:
+        """Let time pass once for the bank and for all of these."""
+        await self.bank_clock(advance_s=int(duration.total_seconds()))
+        forward = [self.skipper.fast_forward(each.handle, duration) for each in reservations]
+        await asyncio.gather(*forward)
 
     def _keep(self, handle: WorkflowHandle[Any, Any]) -> Reserved:
         reserved = Reserved(self, handle)
@@ -300,14 +320,17 @@ def account(url: str, **told: str) -> AccountSettings:
 async def accounts_at(url: str) -> AsyncGenerator[Mapping[str, Gateway]]:
     """The tests' accounts; ``keyless`` is one whose gateway knows no idempotency keys."""
     async with contextlib.AsyncExitStack() as open_ones:
-        payroc = build("payroc", account(url, **_PAYROC))
-        open_ones.push_async_callback(payroc.close)
-        hasty = build("hasty", account(url, **_HASTY))
-        open_ones.push_async_callback(hasty.close)
-        refusing = account(url, **_PAYROC, processing_terminal_id="NOPREAUTH-REFUSE")
-        unable = build("unable", refusing)
-        open_ones.push_async_callback(unable.close)
-        yield {"payroc": payroc, "hasty": hasty, "unable": unable, "keyless": Keyless(payroc)}
+        settings_of = {
+            **table.all_settings(url),
+            "hasty": account(url, **_HASTY),
+            "unable": account(url, **_PAYROC, processing_terminal_id="NOPREAUTH-REFUSE"),
+        }
+        gateways: dict[str, Gateway] = {}
+        for name, its_own in settings_of.items():
+            opened = build(name, its_own)
+            open_ones.push_async_callback(opened.close)
+            gateways[name] = opened
+        yield {**gateways, "keyless": Keyless(gateways["payroc"])}
 
 
 @contextlib.asynccontextmanager

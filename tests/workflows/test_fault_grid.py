@@ -7,14 +7,11 @@ The gateway without keys does twice what it is sent twice.
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
-from temporalio.client import WorkflowUpdateFailedError
-from temporalio.exceptions import ApplicationError
 
 from tests.workflows.checks import FINAL, adds_up, agrees
-from tests.workflows.stack import Json, Reserved, Stack, usd
+from tests.workflows.patience import tell
+from tests.workflows.stack import Json, Stack, usd
 
 OPERATIONS = ("authorize", "adjust", "capture", "release", "look_up")
 FAULTS: dict[str, Json] = {
@@ -28,28 +25,6 @@ FAULTS: dict[str, Json] = {
     "garbage": {},
     "stay_pending": {"resolve_after_s": 0.8},
 }
-
-
-async def until_decided(reserved: Reserved) -> Json:
-    """Read the hold until nothing is under way, as a caller who was told to wait does."""
-    async with asyncio.timeout(20):
-        while True:
-            hold = await reserved.hold()
-            if all(
-                done["state"] in {"done", "declined", "not_done"} for done in hold["operations"]
-            ):
-                return hold
-            await asyncio.sleep(0.1)
-
-
-async def tell(reserved: Reserved, name: str, command: Json) -> None:
-    """Give an instruction; an unknown outcome is one that the caller waits for."""
-    try:
-        await reserved.update(name, command)
-    except WorkflowUpdateFailedError as error:
-        assert isinstance(error.cause, ApplicationError)
-        assert error.cause.type == "OutcomeUnknown"
-    await until_decided(reserved)
 
 
 async def play(stack: Stack, account: str, last: str) -> tuple[Json, Json]:

@@ -1,7 +1,7 @@
 """Every state's row of the table: which instruction is carried out, waits, or is refused.
 
-``action_required`` and ``partially_captured`` have no way in at a gateway without 3-D Secure that
-takes one capture of a hold; their rows are the state machine's own tests to cover.
+At a gateway without 3-D Secure that takes one capture of a hold; the rows of ``action_required``
+and ``partially_captured`` are played where there is a way in, at the other gateways.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ INSTRUCTIONS: dict[str, dict[str, Any]] = {
 }
 DECLINES = 49_01  # the simulated issuer declines by the last two digits
 # How long the gateway dawdles, while the next instruction arrives.
-SLOW = {"delay_s": 1.2}
+SLOW: dict[str, Any] = {"delay_s": 1.2}
 
 
 async def released(stack: Stack) -> Reserved:
