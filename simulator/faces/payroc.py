@@ -17,15 +17,15 @@ from collections.abc import Callable
 from typing import ClassVar, NamedTuple, TypeVar
 
 from aiohttp import web
-from aiohttp.typedefs import Handler
 from pydantic import BaseModel
 
+from simulator.counter import Counter, in_its_words
 from simulator.faces.face import Ground
 from simulator.faces.payroc_idempotency import Idempotency, Saved, fingerprint_of, key_of
 from simulator.faces.payroc_identity import Identity
 from simulator.faces.payroc_listing import matching, page
 from simulator.faces.payroc_payments import Payment, shown
-from simulator.faces.payroc_problems import Problem, Wording, of_status
+from simulator.faces.payroc_problems import Wording, of_status
 from simulator.faces.payroc_register import GATEWAY, Register, Rules
 from simulator.faces.payroc_requests import (
     Adjust,
@@ -41,8 +41,8 @@ from simulator.faces.payroc_requests import (
 )
 from simulator.faces.payroc_till import Ask, Till, Told
 from simulator.faces.payroc_tokens import SingleUseTokens
-from simulator.faults import Armed, Fault, Operation
-from simulator.weather import Work, carry_out, dawdle, json_response
+from simulator.faults import Fault, Operation
+from simulator.weather import dawdle, json_response
 
 B = TypeVar("B", bound=BaseModel)
 
@@ -84,11 +84,11 @@ class PayrocFace:
         self._tokens = SingleUseTokens(ground.store, clock)
         self._register = Register(ground, self.rules)
         self._till = Till(ground.bank, self._register, self._tokens, self.rules)
-        self._wording = Wording()
+        self._counter = Counter(self.name, ground.faults, Wording())
 
     def application(self) -> web.Application:
         """Build the routes, paths relative to ``/payroc``."""
-        app = web.Application(middlewares=[_in_payrocs_words])
+        app = web.Application(middlewares=[in_its_words(of_status)])
         payment = "/v1/payments/{payment_id}"
         terminal = "/v1/processing-terminals/{terminal_id}"
         app.router.add_post("/authorize", self._issue_token)
@@ -116,7 +116,7 @@ class PayrocFace:
             await dawdle(delay_s)
             return self.identity.issue(request)
 
-        return await self._meet(request, Operation.TOKEN, work)
+        return await self._counter.meet(request, Operation.TOKEN, work)
 
     async def _list(self, request: web.Request) -> web.StreamResponse:
         return await self._look_up(request, self._page)
@@ -141,7 +141,7 @@ class PayrocFace:
             await dawdle(delay_s)
             return json_response(read(request))
 
-        return await self._meet(request, Operation.LOOK_UP, work)
+        return await self._counter.meet(request, Operation.LOOK_UP, work)
 
     # What moves money.
 
@@ -219,11 +219,11 @@ class PayrocFace:
                 # The key is taken while the gateway dawdles: a second request with it waits.
                 await dawdle(delay_s)
                 if saved is None:
-                    order = Order(request, key, lambda: self._verdict(operation))
+                    order = Order(request, key, lambda: self._counter.verdict(operation))
                     return self._booked(parse(model, content), order, fingerprint, book).response()
                 return saved.response()
 
-        return await self._meet(request, operation, work)
+        return await self._counter.meet(request, operation, work)
 
     def _booked(
         self, body: B, order: Order, fingerprint: str, book: Callable[[B, Order], Answer]
@@ -240,29 +240,3 @@ class PayrocFace:
             )
             self._idempotency.save(order.key, saved)
         return saved
-
-    def _verdict(self, operation: Operation | None) -> Armed | None:
-        return self._ground.faults.verdict(self.name, operation) if operation else None
-
-    async def _meet(
-        self, request: web.Request, operation: Operation | None, work: Work
-    ) -> web.StreamResponse:
-        """Let the weather happen to a request; a fault after booking follows a refusal too."""
-
-        async def answered(delay_s: float) -> web.Response:
-            try:
-                return await work(delay_s)
-            except Problem as problem:
-                return problem.response()
-
-        fault = self._ground.faults.weather(self.name, operation) if operation else None
-        return await carry_out(fault, request, self._wording, answered)
-
-
-@web.middleware
-async def _in_payrocs_words(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Word what the router refuses by itself (404, 405, 413) as Payroc does."""
-    try:
-        return await handler(request)
-    except web.HTTPException as refusal:
-        return of_status(refusal.status).response()

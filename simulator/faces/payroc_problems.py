@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 from aiohttp import web
 
+from simulator.counter import Refusal
+
 
 class Kind(NamedTuple):
     """One row of Payroc's table of errors."""
@@ -94,7 +96,7 @@ class Item(NamedTuple):
     message: str
 
 
-class Problem(Exception):
+class Problem(Refusal):
     """Ends a request with one of Payroc's errors; nothing was booked."""
 
     def __init__(self, kind: Kind, *items: Item, extra: Mapping[str, object] | None = None) -> None:

@@ -30,9 +30,9 @@ from datetime import timedelta
 from typing import ClassVar, cast
 
 from aiohttp import web
-from aiohttp.typedefs import Handler
 
 from simulator.clock import stamp
+from simulator.counter import Counter, in_its_words
 from simulator.decimals import plain, written
 from simulator.faces.face import Ground
 from simulator.faces.sibs_amounts import value_of
@@ -58,7 +58,7 @@ from simulator.faces.sibs_requests import (
 )
 from simulator.faces.sibs_till import Ask, Till
 from simulator.faults import Armed, Fault, Operation
-from simulator.weather import Work, carry_out, dawdle
+from simulator.weather import dawdle
 
 # Published clients and pages have these base URLs, each with /payments after it.
 _BASES = (
@@ -90,11 +90,11 @@ class SibsFace:
         self.rules = Rules()
         self._register = Register(ground)
         self._till = Till(self._register)
-        self._wording = Wording()
+        self._counter = Counter(self.name, ground.faults, Wording())
 
     def application(self) -> web.Application:
         """Build the routes, paths relative to ``/sibs``."""
-        app = web.Application(middlewares=[_in_sibs_words])
+        app = web.Application(middlewares=[in_its_words(of_status)])
         for base in _BASES:
             payment = f"{base}/payments/{{transaction_id}}"
             app.router.add_post(f"{base}/payments", self._order)
@@ -123,7 +123,7 @@ class SibsFace:
             order = self._register.new_order(body)
             return answer(_as_ordered(order, self._shown(order)) | {"returnStatus": OK.shown()})
 
-        return await self._meet(request, Operation.TOKEN, work)
+        return await self._counter.meet(request, Operation.TOKEN, work)
 
     async def _status(self, request: web.Request) -> web.StreamResponse:
         def find() -> Order | Step:
@@ -150,7 +150,7 @@ class SibsFace:
             # The inquiry itself went well, whatever it found.
             return answer(_as_inquired(shown) | {"returnStatus": OK.shown()})
 
-        return await self._meet(request, Operation.LOOK_UP, work)
+        return await self._counter.meet(request, Operation.LOOK_UP, work)
 
     # What moves money.
 
@@ -171,7 +171,7 @@ class SibsFace:
                 shown = self._told(request, order, shows_action=True)
             return _answer(shown)
 
-        return await self._meet(request, Operation.AUTHORIZE, work)
+        return await self._counter.meet(request, Operation.AUTHORIZE, work)
 
     async def _capture(self, request: web.Request) -> web.StreamResponse:
         return await self._follow_up(request, Operation.CAPTURE, self._till.capture)
@@ -208,7 +208,7 @@ class SibsFace:
             # These answers have the amount as text in SIBS's samples.
             return _answer(shown | {"amount": _amount(step, as_text=True)})
 
-        return await self._meet(request, operation, work)
+        return await self._counter.meet(request, operation, work)
 
     async def _meant(self, request: web.Request) -> Operation:
         """Which of our operations a cancellation is, for the faults that wait for one."""
@@ -282,20 +282,6 @@ class SibsFace:
 
         return ask
 
-    async def _meet(
-        self, request: web.Request, operation: Operation | None, work: Work
-    ) -> web.StreamResponse:
-        """Let the weather happen to a request; a fault after booking follows a refusal too."""
-
-        async def answered(delay_s: float) -> web.Response:
-            try:
-                return await work(delay_s)
-            except Problem as problem:
-                return problem.response()
-
-        fault = self._ground.faults.weather(self.name, operation) if operation else None
-        return await carry_out(fault, request, self._wording, answered)
-
 
 def _answer(shown: dict[str, object]) -> web.Response:
     """Both layers of an operation's status; an answer that is the guest's turn is a 206."""
@@ -353,12 +339,3 @@ def _check_bearer(request: web.Request) -> None:
     _check_client(request)
     if not _credential(request, "bearer"):
         raise unauthorized()
-
-
-@web.middleware
-async def _in_sibs_words(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Word what the router refuses by itself (404, 405, 413) as SIBS does."""
-    try:
-        return await handler(request)
-    except web.HTTPException as refusal:
-        return of_status(refusal.status).response()

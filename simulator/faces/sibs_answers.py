@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from aiohttp import web
 
+from simulator.counter import Refusal
 from simulator.decimals import written
 
 
@@ -50,7 +51,7 @@ _INVALID = "E0101"
 _TEMPORARY = "T9999"
 
 
-class Problem(Exception):
+class Problem(Refusal):
     """Ends a request with one of SIBS's errors; nothing was booked."""
 
     def __init__(self, status: int, result: Result) -> None:

@@ -40,18 +40,19 @@ from typing import ClassVar
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from simulator.counter import Counter, in_its_words
 from simulator.faces.face import Ground
 from simulator.faces.stax_listing import customers, page, transactions
 from simulator.faces.stax_methods import Wallet
-from simulator.faces.stax_problems import Problem, Wording, of_status, unauthorized
+from simulator.faces.stax_problems import Wording, of_status, unauthorized
 from simulator.faces.stax_register import GATEWAY, Register, Rules
 from simulator.faces.stax_requests import capture_of, charge_of, total_of
 from simulator.faces.stax_shown import shown
 from simulator.faces.stax_till import Ask, Till, Told
 from simulator.faces.stax_transactions import Processor
 from simulator.faces.stax_wire import read, response
-from simulator.faults import Armed, Fault, Operation
-from simulator.weather import Work, carry_out, dawdle
+from simulator.faults import Fault, Operation
+from simulator.weather import dawdle
 
 # Books one request, given its id in the path ("" if there is none), its body, its API key and how
 # to ask for the verdict; gives content and status.
@@ -71,11 +72,11 @@ class StaxFace:
         self._wallet = Wallet(ground.store, ground.bank.clock)
         self._register = Register(ground, self.rules)
         self._till = Till(ground.bank, self._register, self._wallet)
-        self._wording = Wording()
+        self._counter = Counter(self.name, ground.faults, Wording())
 
     def application(self) -> web.Application:
         """Build the routes, paths relative to ``/stax``."""
-        app = web.Application(middlewares=[_in_staxs_words])
+        app = web.Application(middlewares=[in_its_words(of_status)])
         one = "/transaction/{id}"
         app.router.add_get("/transaction", self._list, allow_head=False)
         app.router.add_get(one, self._retrieve, allow_head=False)
@@ -148,7 +149,7 @@ class StaxFace:
             await dawdle(delay_s)
             return response(show())
 
-        return await self._meet(request, Operation.LOOK_UP, work)
+        return await self._counter.meet(request, Operation.LOOK_UP, work)
 
     # What moves money, or makes what pays.
 
@@ -187,29 +188,14 @@ class StaxFace:
                 place = request.match_info.get("id", "")
                 # All of it outlives a crash, or nothing: what moved, and how it is shown.
                 with self._ground.store.transaction():
-                    content, status = book(place, body, key, lambda: self._verdict(operation))
+                    content, status = book(
+                        place, body, key, lambda: self._counter.verdict(operation)
+                    )
                 return response(content, status)
 
-            return await self._meet(request, operation, work)
+            return await self._counter.meet(request, operation, work)
 
         return handle
-
-    def _verdict(self, operation: Operation | None) -> Armed | None:
-        return self._ground.faults.verdict(self.name, operation) if operation else None
-
-    async def _meet(
-        self, request: web.Request, operation: Operation | None, work: Work
-    ) -> web.StreamResponse:
-        """Let the weather happen to a request; a fault after booking follows a refusal too."""
-
-        async def answered(delay_s: float) -> web.Response:
-            try:
-                return await work(delay_s)
-            except Problem as problem:
-                return problem.response()
-
-        fault = self._ground.faults.weather(self.name, operation) if operation else None
-        return await carry_out(fault, request, self._wording, answered)
 
 
 def _key_of(request: web.Request) -> str:
@@ -229,12 +215,3 @@ def _processor(key: str) -> Processor:
     if "several" in key:
         return Processor.SEVERAL
     return Processor.KEEPS_REST if "void-rest" in key else Processor.FREES_REST
-
-
-@web.middleware
-async def _in_staxs_words(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Word what the router refuses by itself (404, 405, 413) as Stax does."""
-    try:
-        return await handler(request)
-    except web.HTTPException as refusal:
-        return of_status(refusal.status).response()

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 
 from aiohttp import web
 
+from simulator.counter import Refusal
+
 # What each field did wrong; or under "error", what was refused as a whole.
 Texts = Mapping[str, list[str]]
 
@@ -20,7 +22,7 @@ def refused(text: str) -> Texts:
     return {"error": [text]}
 
 
-class Problem(Exception):
+class Problem(Refusal):
     """Ends a request with one of Stax's errors; nothing was booked."""
 
     def __init__(self, status: int, texts: Texts) -> None:

@@ -22,11 +22,11 @@ from collections.abc import Callable
 from typing import ClassVar
 
 from aiohttp import web
-from aiohttp.typedefs import Handler
 
 from simulator.challenges import Challenge
+from simulator.counter import Counter, in_its_words
 from simulator.faces.face import Ground
-from simulator.faces.xmoney_answers import Answer, Item, Problem, Wording, of_status, refused
+from simulator.faces.xmoney_answers import Answer, Item, Wording, of_status, refused
 from simulator.faces.xmoney_listing import customer_of, orders, page, transactions
 from simulator.faces.xmoney_payments import (
     Payment,
@@ -51,7 +51,7 @@ from simulator.faces.xmoney_requests import (
 from simulator.faces.xmoney_till import SOFTLY, Ask, Till
 from simulator.faces.xmoney_wallet import Wallet
 from simulator.faults import Fault, Operation
-from simulator.weather import Work, carry_out, dawdle
+from simulator.weather import dawdle
 
 _ORDER, _TRANSACTION = "/order/{order_id}", "/transaction/{transaction_id}"
 _CUSTOMER, _CARD = "/customer/{customer_id:[0-9]{1,18}}", "/card/{card_id:[0-9]{1,18}}"
@@ -70,11 +70,11 @@ class XmoneyFace:
         self._register = Register(ground.store)
         self._wallet = Wallet(ground.store, ground.bank.clock)
         self._till = Till(ground, self._register, self._wallet, self.rules)
-        self._wording = Wording()
+        self._counter = Counter(self.name, ground.faults, Wording())
 
     def application(self) -> web.Application:
         """Build the routes, paths relative to ``/xmoney``."""
-        app = web.Application(middlewares=[_in_xmoneys_words])
+        app = web.Application(middlewares=[in_its_words(of_status)])
         router = app.router
         router.add_post("/order", self._create)
         router.add_delete(_ORDER, self._cancel)
@@ -112,7 +112,7 @@ class XmoneyFace:
             challenge = self._till.authorize(payment, body, self._ask(Operation.AUTHORIZE))
             return self._created(request, payment, challenge).response()
 
-        return await self._meet(request, Operation.AUTHORIZE, work)
+        return await self._counter.meet(request, Operation.AUTHORIZE, work)
 
     async def _capture(self, request: web.Request) -> web.StreamResponse:
         async def work(delay_s: float) -> web.Response:
@@ -122,7 +122,7 @@ class XmoneyFace:
             payment = self._register.transaction(request.match_info["transaction_id"])
             return self._till.capture(payment, body, self._ask(Operation.CAPTURE)).response()
 
-        return await self._meet(request, Operation.CAPTURE, work)
+        return await self._counter.meet(request, Operation.CAPTURE, work)
 
     async def _undo(self, request: web.Request) -> web.StreamResponse:
         async def work(delay_s: float) -> web.Response:
@@ -132,7 +132,7 @@ class XmoneyFace:
             payment = self._register.transaction(request.match_info["transaction_id"])
             return self._till.undo(payment, body, self._ask(Operation.RELEASE)).response()
 
-        return await self._meet(request, Operation.RELEASE, work)
+        return await self._counter.meet(request, Operation.RELEASE, work)
 
     async def _cancel(self, request: web.Request) -> web.StreamResponse:
         async def work(delay_s: float) -> web.Response:
@@ -142,7 +142,7 @@ class XmoneyFace:
             payment = self._register.order(request.match_info["order_id"])
             return self._till.cancel(payment, body, self._ask(Operation.RELEASE)).response()
 
-        return await self._meet(request, Operation.RELEASE, work)
+        return await self._counter.meet(request, Operation.RELEASE, work)
 
     def _created(
         self, request: web.Request, payment: Payment, challenge: Challenge | None
@@ -221,7 +221,7 @@ class XmoneyFace:
             await dawdle(delay_s)
             return Answer(201, self._wallet.enlist(body).shown()).response()
 
-        return await self._meet(request, None, work)
+        return await self._counter.meet(request, None, work)
 
     async def _list_customers(self, request: web.Request) -> web.StreamResponse:
         def read() -> Answer:
@@ -251,7 +251,7 @@ class XmoneyFace:
             customer = self._wallet.change(int(request.match_info["customer_id"]), body)
             return Answer(200, customer.shown()).response()
 
-        return await self._meet(request, None, work)
+        return await self._counter.meet(request, None, work)
 
     async def _dismiss_customer(self, request: web.Request) -> web.StreamResponse:
         async def work(delay_s: float) -> web.Response:
@@ -261,7 +261,7 @@ class XmoneyFace:
             self._wallet.dismiss(int(request.match_info["customer_id"]))
             return Answer(200).response()
 
-        return await self._meet(request, None, work)
+        return await self._counter.meet(request, None, work)
 
     async def _list_cards(self, request: web.Request) -> web.StreamResponse:
         def read() -> Answer:
@@ -288,7 +288,7 @@ class XmoneyFace:
             self._wallet.delete(int(request.match_info["card_id"]))
             return Answer(200).response()
 
-        return await self._meet(request, None, work)
+        return await self._counter.meet(request, None, work)
 
     # How a request goes through.
 
@@ -300,30 +300,7 @@ class XmoneyFace:
             await dawdle(delay_s)
             return read().response()
 
-        return await self._meet(request, Operation.LOOK_UP, work)
+        return await self._counter.meet(request, Operation.LOOK_UP, work)
 
     def _ask(self, operation: Operation) -> Ask:
         return lambda: self._ground.faults.verdict(self.name, operation)
-
-    async def _meet(
-        self, request: web.Request, operation: Operation | None, work: Work
-    ) -> web.StreamResponse:
-        """Let the weather happen to a request; a fault after booking follows a refusal too."""
-
-        async def answered(delay_s: float) -> web.Response:
-            try:
-                return await work(delay_s)
-            except Problem as problem:
-                return problem.answer.response()
-
-        fault = self._ground.faults.weather(self.name, operation) if operation else None
-        return await carry_out(fault, request, self._wording, answered)
-
-
-@web.middleware
-async def _in_xmoneys_words(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Word what the router refuses by itself (404, 405, 413) as xMoney does."""
-    try:
-        return await handler(request)
-    except web.HTTPException as refusal:
-        return of_status(refusal.status).answer.response()

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from aiohttp import web
 
+from simulator.counter import Refusal
 from simulator.decimals import written
 
 # The second error's number is documented for a soft decline (api-sdk, 2025); the others are ours.
@@ -83,12 +84,16 @@ class Answer(NamedTuple):
         )
 
 
-class Problem(Exception):
+class Problem(Refusal):
     """Ends a request with one of xMoney's errors; nothing was booked."""
 
     def __init__(self, code: int, *items: Item) -> None:
         super().__init__(str(code))
         self.answer = Answer(code, errors=items)
+
+    def response(self) -> web.Response:
+        """The answer on the wire."""
+        return self.answer.response()
 
 
 def invalid(field: str, message: str) -> Problem:
