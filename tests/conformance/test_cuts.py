@@ -1,0 +1,43 @@
+"""Answers cut off at every byte: with their length announced, without it, and in a broken stream.
+
+Replayed from recordings without a network. However little is missing, it is no answer: never an
+outcome, and after a request that moved money never an error that says that none has moved.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from gateways.errors import GatewayError, OutcomeUnknown
+from tests.conformance.desk import Desk
+from tests.conformance.rules import Recorded
+from tests.conformance.scenes import SHAPES, Scene
+from tests.conformance.wires import Framing
+
+# Where a stream breaks is nothing that an adapter can see, so not every byte is tried.
+_STEP = {Framing.CLOSE: 1, Framing.BROKEN: 97}
+
+
+@pytest.mark.parametrize("framing", _STEP)
+@pytest.mark.parametrize(("under", "scene"), SHAPES, ids=str)
+async def test_an_answer_that_is_cut_off_is_no_answer(
+    desk: Desk, scene: Scene, framing: Framing
+) -> None:
+    recorded = await scene.recorded(desk)
+    wrong: list[str] = []
+    for number, heard in enumerate(recorded.script):
+        for end in range(0, len(heard.body), _STEP[framing]):
+            told = await _of_the_beginning(recorded, number, end, framing)
+            wrong += [f"{number} {' '.join(heard.place)} at {end}: {told}"] if told else []
+    assert wrong == []
+
+
+async def _of_the_beginning(
+    recorded: Recorded, number: int, end: int, framing: Framing
+) -> str | None:
+    """What is wrongly made of an answer's first bytes."""
+    body = recorded.script[number].body[:end]
+    ended, replay = await recorded.replayed(number, body=body, framing=framing)
+    unknown = isinstance(ended, OutcomeUnknown)
+    unmoved = isinstance(ended, GatewayError) and not replay.has_booked
+    return None if unknown or unmoved else repr(ended)
