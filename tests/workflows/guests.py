@@ -31,3 +31,10 @@ async def asked(stack: Stack, place: Place, **fields: object) -> tuple[Reserved,
     reserved, hold = await stack.start(**{**place.for_the_guest(), **fields})
     assert hold["state"] == "action_required"
     return reserved, hold
+
+
+async def booked(stack: Stack, place: Place) -> list[str]:
+    """What the bank of this gateway has booked, declines aside."""
+    books = await stack.books(place.gateway)
+    kinds = [effect["kind"] for book in books for effect in book["effects"]]
+    return [kind for kind in kinds if kind != "decline"]

@@ -189,9 +189,9 @@ class Stack:
         async with httpx.AsyncClient() as http:
             (await http.post(f"{self.simulator.url}/admin/faults", json=body)).raise_for_status()
 
-    def unmet(self) -> list[Json]:
-        """The faults that no call has met so far."""
-        return self.simulator.faults.shown()
+    def unmet(self, gateway: str) -> list[Json]:
+        """The faults of one gateway that no call has met so far."""
+        return [each for each in self.simulator.faults.shown() if each["gateway"] == gateway]
 
     async def no_more_faults(self) -> None:
         """The gateway is well again."""

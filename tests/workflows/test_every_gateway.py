@@ -338,9 +338,13 @@ async def test_the_deadline_frees_the_rest_of_what_was_captured_in_part(stack: S
     assert outcomes(ended) == {str(place): expected for place in held}
 
 
-async def test_a_hold_that_lapsed_is_expired_wherever_it_was(stack: Stack) -> None:
+@pytest.mark.parametrize("captured", [0, 30_00])
+async def test_a_hold_that_lapsed_is_expired_wherever_it_was(stack: Stack, captured: int) -> None:
     """Releases are refused from the deadline on, and so the issuer is the one to let go of it."""
-    held = await _held(stack, safety_margin="PT90M")
+    held = await _held(stack, SEVERAL if captured else PLACES, safety_margin="PT90M")
+    for place, (reserved, _) in held.items():
+        if captured:
+            await reserved.update("capture", {"amount": place.money(captured), "final": False})
     for place in held:
         await stack.fault("release", "decline", gateway=place.gateway, times=100)
     await _skip(stack, held, timedelta(days=7) - timedelta(minutes=89))
@@ -352,6 +356,7 @@ async def test_a_hold_that_lapsed_is_expired_wherever_it_was(stack: Stack) -> No
     ended = {place: await reserved.ended() for place, (reserved, _) in held.items()}
     books = {place: await stack.book_of(hold) for place, hold in ended.items()}
 
-    expected = ("expired", 0, 0, 100_00, 0)
+    state = "captured" if captured else "expired"
+    expected = (state, captured, 0, 100_00 - captured, 0)
     assert outcomes(ended) == {str(place): expected for place in held}
-    assert {book["state"] for book in books.values()} == {"expired"}
+    assert {book["state"] for book in books.values()} == {state}

@@ -37,11 +37,6 @@ async def arm(stack: Stack, place: Place, fault: str, *operations: str, **told: 
         await stack.fault(operation, fault, gateway=place.gateway, **told)
 
 
-def frees_by_itself(place: Place) -> bool:
-    """Whether the gateway frees what a capture leaves, so that no release is sent."""
-    return place.can.frees_rest
-
-
 async def captured(stack: Stack, reserved: Reserved, place: Place, held: int) -> None:
     """A part is captured, and what is left of the hold freed, once each."""
     await tell(reserved, "capture", {"amount": place.money(60_00), "command_id": "out"})
@@ -62,24 +57,20 @@ def check(ended: Json, book: Json) -> None:
     assert book["authorized_minor"] == 100_00
 
 
-def met(stack: Stack, place: Place) -> bool:
-    return all(fault["gateway"] != place.gateway for fault in stack.unmet())
-
-
 @pytest.mark.parametrize("fault", FAULTS)
 async def test_a_capture_whose_every_answer_is_lost_moves_money_once(
     stack: Stack, fault: str
 ) -> None:
     async def at(place: Place) -> None:
         # What a capture leaves is the release's to free, where the gateway does not do it.
-        release = () if frees_by_itself(place) else ("release",)
+        release = () if place.can.frees_rest else ("release",)
         operations = ("authorize", "capture", *release)
         await arm(stack, place, fault, *operations, **FAULTS[fault])
         request = stack.request(**place.request())
         reserved = await stack.begin(request)
         await tell(reserved, "authorized", {"request": request})
         await captured(stack, reserved, place, 100_00)
-        assert met(stack, place)
+        assert stack.unmet(place.gateway) == []
 
     await everywhere(at, ONE_OF_EACH)
 
@@ -93,7 +84,7 @@ async def test_a_release_whose_answer_is_lost_frees_once(stack: Stack, fault: st
         ended = await reserved.ended()
         check(ended, await stack.book_of(ended))
         assert ended["state"] == "released"
-        assert met(stack, place)
+        assert stack.unmet(place.gateway) == []
 
     await everywhere(at, ONE_OF_EACH)
 
@@ -108,7 +99,7 @@ async def test_a_hold_whose_lowering_is_not_answered_is_lowered_once(
         await tell(reserved, "adjust", {"amount": place.money(80_00), "command_id": "shorter"})
         assert (await reserved.hold())["authorized"] == place.money(80_00)
         await captured(stack, reserved, place, 80_00)
-        assert met(stack, place)
+        assert stack.unmet(place.gateway) == []
 
     await everywhere(at, [place for place in ELSEWHERE if place.can.lowers])
 
@@ -145,7 +136,7 @@ async def test_an_answer_that_comes_too_late_is_found(stack: Stack, operation: s
             assert ended["state"] == "released"
         else:
             await captured(stack, reserved, place, 100_00)
-        assert met(stack, place)
+        assert stack.unmet(place.gateway) == []
 
     await everywhere(at, [*ONE_OF_EACH, PLACES[0]])
 
@@ -159,7 +150,7 @@ async def test_a_look_up_that_fails_proves_nothing(stack: Stack, fault: str) -> 
         reserved = await stack.begin(request)
         await tell(reserved, "authorized", {"request": request})
         await captured(stack, reserved, place, 100_00)
-        assert met(stack, place)
+        assert stack.unmet(place.gateway) == []
 
     await everywhere(at, ONE_OF_EACH)
 
@@ -174,7 +165,7 @@ async def test_what_holds_nothing_yet_may_be_lost(stack: Stack, fault: str) -> N
         reserved = await stack.begin(request)
         await tell(reserved, "authorized", {"request": request})
         await captured(stack, reserved, place, 100_00)
-        assert met(stack, place)
+        assert stack.unmet(place.gateway) == []
 
     await everywhere(at, [place for place in ELSEWHERE if place.gateway == "sibs"])
 

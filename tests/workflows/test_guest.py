@@ -13,18 +13,11 @@ from temporalio.client import WorkflowFailureError
 from tests.conformance.acts import RETURN_URL
 from tests.workflows.checks import adds_up, agrees, done_once
 from tests.workflows.gateways import ASKING, Place, everywhere
-from tests.workflows.guests import TOO_LATE, asked, presses
+from tests.workflows.guests import TOO_LATE, asked, booked, presses
 from tests.workflows.stack import Json, Reserved, Stack, refusal
 
 A_QUARTER = timedelta(minutes=15, seconds=5)
 RELEASED = ["authorize", "release"]
-
-
-async def booked(stack: Stack, place: Place) -> list[str]:
-    """What the bank of this gateway has booked, declines aside."""
-    books = await stack.books(place.gateway)
-    kinds = [effect["kind"] for book in books for effect in book["effects"]]
-    return [kind for kind in kinds if kind != "decline"]
 
 
 def is_abandoned(hold: Json) -> bool:
