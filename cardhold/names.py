@@ -10,6 +10,8 @@ WORKFLOW_ID_PREFIX = "reservation-"
 
 QUERY_HOLD = "hold"
 QUERY_PLAN = "plan"
+#: The signal that tells a reservation to compare itself with what its gateway shows.
+SIGNAL_LOOK = "look"
 
 
 def workflow_id(reservation_id: str) -> str:

@@ -109,6 +109,8 @@ class Inbox:
     """What never queues behind the gateway: reschedule, resolve, acknowledge."""
     guest_is_back: bool = False
     """Somebody says so, and nobody has looked yet."""
+    look: bool = False
+    """Somebody says that the gateway shows something else than we have."""
     callers: list[Caller] = field(default_factory=list[Caller])
     first_try: Entry | None = None
     """The operation under way whose activity ends in time for those who wait for it."""

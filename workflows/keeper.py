@@ -123,7 +123,7 @@ class Keeper:
 
     async def _rest(self, step: Step | None) -> None:
         """Nothing to do: wait for an instruction, or for the next step's hour."""
-        await self._look_what_an_earlier_run_did()
+        await self._compare_with_the_gateway()
         self._face_what_the_gateway_shows()
         if self.record.life.is_over:
             return
@@ -244,8 +244,8 @@ class Keeper:
         else:
             record.external = payment
 
-    async def _look_what_an_earlier_run_did(self) -> None:
-        """After a reset, once its repeated messages are served: the rest the gateway knows."""
+    async def _compare_with_the_gateway(self) -> None:
+        """After a reset, its repeated messages served, or when told to: what does it show?"""
         record = self.record
         if not self._has_yet_to_look():
             return
@@ -255,20 +255,22 @@ class Keeper:
             errand.call_off()
             return
         self._has_looked = True
+        self.inbox.look = False
         settled = errand.settled()
         payment = settled.payment if settled else None
         if payment is not None and not record.is_as_shown(payment):
             record.external = payment
 
     def _has_yet_to_look(self) -> bool:
-        """Whether a run before this one, reset or started again, may have gone on with the hold."""
+        """Whether an earlier run may have gone on with it, or somebody says that it differs."""
         record = self.record
         adopted = record.request.payment_method.kind is PaymentMethodKind.EXISTING_HOLD
         placed_at = record.authorized_at or record.created_at
         is_older = placed_at < record.created_at and not adopted
         was_here = self._carrier.courier.was_reset or is_older
-        was_here &= record.capabilities.shows_later
-        return was_here and not self._has_looked and record.life.state in RESTING
+        has_reason = self.inbox.look or (was_here and not self._has_looked)
+        can_tell = record.capabilities.shows_later and record.life.state in RESTING
+        return has_reason and can_tell
 
     def _probe(self) -> Errand:
         """Look at the payment, whatever was done to it and by whom."""

@@ -27,7 +27,14 @@ from cardhold.messages import (
     Reschedule,
     Resolve,
 )
-from cardhold.names import QUERY_HOLD, QUERY_PLAN, WORKFLOW_TYPE, ErrorType, workflow_id
+from cardhold.names import (
+    QUERY_HOLD,
+    QUERY_PLAN,
+    SIGNAL_LOOK,
+    WORKFLOW_TYPE,
+    ErrorType,
+    workflow_id,
+)
 from cardhold.reading import InvalidMessage, read
 from domain.agenda import agenda
 from domain.planner import Problem, check
@@ -215,6 +222,11 @@ class Reservation:
     @workflow.signal(name="reschedule", description="Change when and how the plan acts")
     def _reschedule_signal(self, *payloads: object) -> None:
         self._take(Reschedule, payloads)
+
+    @workflow.signal(name=SIGNAL_LOOK, description="Compare with what the gateway shows")
+    def _look_signal(self, *_: object) -> None:
+        if self._keeper is not None:
+            self._keeper.inbox.look = True
 
     @workflow.signal(dynamic=True)
     def _any_signal(self, name: str, args: Sequence[RawValue]) -> None:

@@ -10,6 +10,8 @@ from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 
 from tests.workflows.elsewhere import existing, made_elsewhere
+from tests.workflows.gateways import ASKING
+from tests.workflows.guests import asked, presses
 from tests.workflows.stack import Reserved, Stack, usd
 
 JUST_AFTER_THE_DEADLINE = timedelta(days=6, hours=12, minutes=1)
@@ -132,6 +134,38 @@ async def adopted(stack: Stack) -> Reserved:
     return reserved
 
 
+async def passed_by_the_guest(stack: Stack) -> Reserved:
+    """3-D Secure passed, then captured in two parts, the rest freed."""
+    [sibs] = [place for place in ASKING if place.gateway == "sibs"]
+    reserved, hold = await asked(stack, sibs)
+    await presses(hold, "pass")
+    await reserved.update("authenticated", {"action_id": hold["action"]["action_id"]})
+    part = {"amount": sibs.money(30_00), "final": False, "command_id": "breakfast"}
+    await reserved.update("capture", part)
+    await reserved.update("capture", {"amount": sibs.money(50_00), "command_id": "out"})
+    return reserved
+
+
+async def left_by_the_guest(stack: Stack) -> Reserved:
+    """3-D Secure, and nobody came back: called off and abandoned."""
+    [xmoney] = [place for place in ASKING if place.gateway == "xmoney"]
+    reserved, _ = await asked(stack, xmoney)
+    await reserved.skip(timedelta(minutes=16))
+    return reserved
+
+
+async def changed_at_the_portal(stack: Stack) -> Reserved:
+    """Told to look, it finds a release that somebody made by hand; a person takes note of it."""
+    reserved, hold = await stack.start()
+    stack.simulator.bank.release("payroc", hold["payment_id"], key="by hand")
+    await reserved.signal("look")
+    async with asyncio.timeout(20):
+        while (await reserved.hold())["attention"] is None:
+            await asyncio.sleep(0.1)
+    await reserved.update("acknowledge")
+    return reserved
+
+
 async def invalid_start(stack: Stack) -> Reserved:
     """A start without an amount."""
     return await stack.begin({**stack.request(), "amount": None})
@@ -175,6 +209,9 @@ SHAPES: dict[str, Callable[[Stack], Awaitable[Reserved]]] = {
         cancelled,
         approved_for_less,
         adopted,
+        passed_by_the_guest,
+        left_by_the_guest,
+        changed_at_the_portal,
         invalid_start,
         unknown_account,
         reset,
