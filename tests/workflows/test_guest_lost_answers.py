@@ -15,12 +15,10 @@ from tests.workflows.patience import tell
 from tests.workflows.stack import Json, Stack
 
 FAULTS: dict[str, Json] = {
-    "error_before": {},
     "error_after": {},
     "drop_before": {},
     "drop_after": {},
     "throttle": {"retry_after_s": 1},
-    "garbage": {},
 }
 
 
@@ -40,7 +38,7 @@ async def test_a_guest_whom_nobody_can_send_anywhere_blocks_nothing(
             ("action_required", False),
             ("declined", True),
         }
-        if fault in {"error_before", "drop_before", "throttle"}:
+        if fault in {"drop_before", "throttle"}:
             assert hold["state"] == "action_required"
         assert await booked(stack, place) == []
         await reserved.update("release")
@@ -75,7 +73,7 @@ async def test_a_calling_off_whose_answer_is_lost_leaves_nothing_held(
     await everywhere(at, ASKING)
 
 
-@pytest.mark.parametrize("fault", ["error_before", "drop_after", "garbage"])
+@pytest.mark.parametrize("fault", ["error_before", "drop_after"])
 async def test_a_guest_who_is_back_is_looked_for_until_it_is_known(
     stack: Stack, fault: str
 ) -> None:
