@@ -179,6 +179,4 @@ STAX_REST = replace(
 )
 
 #: Every account that the list is run with.
-UNDERS = tuple(
-    under for under in (PAYROC, SIBS, XMONEY, STAX, STAX_SEVERAL, STAX_REST) if under.name in KINDS
-)
+UNDERS = (PAYROC, SIBS, XMONEY, STAX, STAX_SEVERAL, STAX_REST)

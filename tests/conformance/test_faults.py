@@ -107,6 +107,22 @@ async def test_no_weather_moves_money_twice_or_hides_that_it_moved(
         assert desk.the_hold()["captured_minor"] == act.total_captured
 
 
+@pytest.mark.parametrize(("under", "act"), WAYS, ids=str)
+async def test_credentials_that_stay_refused_move_nothing(desk: Desk, act: Act) -> None:
+    asked = await desk.ask(act)
+    before = desk.moved()
+    account, tap = desk.tapped()
+    desk.arm("*", "unauthorized", times=100)
+
+    ended = await ending(doing(asked.named), account)
+
+    desk.disarm()
+    assert isinstance(ended, Unauthorized)
+    assert tap.requests
+    assert desk.moved() == before
+    assert await recovered(desk, asked.named, ended) is Ending.DONE
+
+
 @EACH_FAULT
 @pytest.mark.parametrize(("under", "act"), WAYS, ids=str)
 async def test_a_look_up_that_fails_says_nothing(desk: Desk, act: Act, fault: str) -> None:
