@@ -86,7 +86,7 @@ async def check(client: Client) -> bool:
             Temporal does not answer.
     """
     try:
-        if await _describe(client) is None:
+        if await describe(client) is None:
             raise CannotStart(f"The namespace {client.namespace} is missing: run `cardhold setup`.")
         missing = await _missing(client)
     except RPCError as error:
@@ -103,7 +103,7 @@ async def check(client: Client) -> bool:
 
 async def _namespace(client: Client) -> str:
     """Create the namespace, or make its retention long enough."""
-    found = await _describe(client)
+    found = await describe(client)
     if found is None:
         await _create(client)
         return f"created the namespace {client.namespace}, retention {RETENTION.days} days"
@@ -126,7 +126,7 @@ async def _create(client: Client) -> None:
             )
         )
     deadline = time.monotonic() + _KNOWN_WITHIN_S
-    while await _describe(client) is None:
+    while await describe(client) is None:
         await _pause(client, deadline)
 
 
@@ -165,21 +165,30 @@ async def _missing(client: Client) -> list[SearchAttribute]:
     Raises:
         CannotStart: One is registered with another type.
     """
+    missing, mistyped = await lacking(client)
+    for name in mistyped:
+        raise CannotStart(
+            f"The search attribute {name} of the namespace {client.namespace} is of another"
+            f" type than {SEARCH_ATTRIBUTE_TYPES[name]}: remove it (`temporal operator"
+            f" search-attribute remove --name {name}`) and run `cardhold setup`."
+        )
+    return missing
+
+
+async def lacking(client: Client) -> tuple[list[SearchAttribute], list[SearchAttribute]]:
+    """The search attributes that are not registered, and those of another type than ours."""
     found = await client.operator_service.list_search_attributes(
         ListSearchAttributesRequest(namespace=client.namespace)
     )
-    for name, kind in SEARCH_ATTRIBUTE_TYPES.items():
-        there = found.custom_attributes.get(name)
-        if there is not None and there != _TYPES[kind]:
-            raise CannotStart(
-                f"The search attribute {name} of the namespace {client.namespace} is of another"
-                f" type than {kind}: remove it (`temporal operator search-attribute remove --name"
-                f" {name}`) and run `cardhold setup`."
-            )
-    return [name for name in SEARCH_ATTRIBUTE_TYPES if name not in found.custom_attributes]
+    there = found.custom_attributes
+    missing = [name for name in SEARCH_ATTRIBUTE_TYPES if name not in there]
+    types = {name: _TYPES[kind] for name, kind in SEARCH_ATTRIBUTE_TYPES.items()}
+    mistyped = [name for name in types if name in there and there[name] != types[name]]
+    return missing, mistyped
 
 
-async def _describe(client: Client) -> DescribeNamespaceResponse | None:
+async def describe(client: Client) -> DescribeNamespaceResponse | None:
+    """What Temporal says of the namespace; None if there is none of that name."""
     try:
         return await client.workflow_service.describe_namespace(
             DescribeNamespaceRequest(namespace=client.namespace)
