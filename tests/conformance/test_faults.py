@@ -81,6 +81,14 @@ def _check_class(ended: object, fault: str, number: int, mover: int) -> None:
         assert isinstance(ended, OutcomeUnknown | Approved)
 
 
+def _check_id(error: OutcomeUnknown, payment_id: str, told: list[bytes]) -> None:
+    """An id that the gateway told before the answer was lost is not lost with it."""
+    if any(payment_id.encode() in body for body in told):
+        assert error.payment_id == payment_id
+    elif error.payment_id is not None:  # of what came to nothing, and was sent again
+        assert any(error.payment_id.encode() in body for body in told)
+
+
 @EACH_FAULT
 @pytest.mark.parametrize(("under", "act"), WAYS, ids=str)
 async def test_no_weather_moves_money_twice_or_hides_that_it_moved(
@@ -92,10 +100,11 @@ async def test_no_weather_moves_money_twice_or_hides_that_it_moved(
         asked = await desk.ask(act)
         before = desk.moved(act.kind)
         strike = Strike(desk, fault, number)
-        account, _ = desk.tapped(strike)
+        account, tap = desk.tapped(strike)
 
         ended = await ending(doing(asked.named), account)
 
+        told = [heard.body for heard in tap.heard[:number]]
         moved = desk.moved(act.kind) - before
         assert moved == 0 or isinstance(ended, OutcomeUnknown | Approved)
         assert moved == 1 or not isinstance(ended, Approved)
@@ -105,6 +114,8 @@ async def test_no_weather_moves_money_twice_or_hides_that_it_moved(
             assert await recovered(desk, asked.named, ended) is Ending.DONE
         assert desk.moved(act.kind) == before + 1
         assert desk.the_hold()["captured_minor"] == act.total_captured
+        if act is AUTHORIZE and isinstance(ended, OutcomeUnknown):
+            _check_id(ended, desk.the_hold()["payment_id"], told)
 
 
 @pytest.mark.parametrize(("under", "act"), WAYS, ids=str)
