@@ -47,6 +47,12 @@ CONNECT_S_MAX = 5.0
 KEEP_ALIVE_S = 30.0
 CONNECTIONS = 32
 
+# Where the four gateways are shown who is asking; all of an authorization but its scheme.
+_CREDENTIALS = ("authorization", "x-api-key", "x-ibm-client-id")
+# A shorter one would take words out of answers that only happen to hold the same few letters.
+_CREDENTIAL_LENGTH_MIN = 6
+_HIDDEN = b"[credential]"
+
 # Both write request lines and headers to their logs: at INFO URLs, at DEBUG credentials.
 for _library in ("httpx", "httpcore"):
     logging.getLogger(_library).setLevel(logging.WARNING)
@@ -66,7 +72,8 @@ class Answer:
 
     Attributes:
         status: The HTTP status, 3xx included.
-        body: Decoded, at most `BODY_BYTES_MAX` bytes; never shown.
+        body: Decoded, at most `BODY_BYTES_MAX` bytes; never shown. What the request was signed
+            with is taken out: a gateway's words on a payment are kept for years.
         framed: Its end was marked. Without a mark, a lost connection looks like an end.
         retry_after_s: What ``Retry-After`` asks for; None where it is absent or absurd.
     """
@@ -183,13 +190,15 @@ class Wire:
         request.extensions["timeout"] = {"connect": min(CONNECT_S_MAX, left_s / 3)}
         try:
             async with asyncio.timeout_at(until):
-                return await self._received(await line.handle_async_request(request))
+                return await self._received(request, await line.handle_async_request(request))
         except BEFORE_FIRST_BYTE as error:
             return NotSent(f"{self._gateway}: {type(error).__name__}, nothing was sent")
         except Exception as error:  # noqa: BLE001 - whatever it was, it may have come after the send
             return NoAnswer(f"{self._gateway}: {type(error).__name__}, the answer is lost")
 
-    async def _received(self, response: httpx.Response) -> Answer | GatewayError:
+    async def _received(
+        self, request: httpx.Request, response: httpx.Response
+    ) -> Answer | GatewayError:
         try:
             raw = await _raw(response)
         finally:
@@ -200,7 +209,7 @@ class Wire:
         marks = ("content-length", "transfer-encoding")
         return Answer(
             status=response.status_code,
-            body=body,
+            body=_without_credentials(body, request),
             framed=any(mark in response.headers for mark in marks),
             retry_after_s=retry_after_s(response.headers),
         )
@@ -265,6 +274,15 @@ def _decoded(raw: bytes, coding: str) -> bytes | None:
         return None
     unpacker = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)  # 32: gzip or zlib, by its header
     return unpacker.decompress(raw, BODY_BYTES_MAX + 1)
+
+
+def _without_credentials(body: bytes, request: httpx.Request) -> bytes:
+    """The body as it came, or without what the request was signed with if that is repeated."""
+    for name in _CREDENTIALS:
+        credential = request.headers.get(name, "").rpartition(" ")[2].encode()
+        if len(credential) >= _CREDENTIAL_LENGTH_MIN:
+            body = body.replace(credential, _HIDDEN)
+    return body
 
 
 def _is_cut_off(answer: Answer) -> bool:
