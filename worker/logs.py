@@ -28,8 +28,12 @@ _DIGITS = re.compile(r"(?<![0-9])[0-9](?:[ -]?[0-9]){12,18}(?![0-9])")
 # What Temporal's loggers add to a record, and what of it helps a person who reads the line.
 _CONTEXTS = ("temporal_workflow", "temporal_activity")
 _CONTEXT_NAMES = ("workflow_id", "run_id", "activity_type", "attempt")
-# These tell every connection and request at INFO, and headers at DEBUG.
-_TALKATIVE = ("httpx", "httpcore", "h11", "aiohttp.access")
+# These tell every connection and request at INFO, and headers at DEBUG; the last two tell at DEBUG
+# what an activity has answered with, payloads and all (temporalio 1.35).
+_TALKATIVE = (
+    "httpx", "httpcore", "h11", "aiohttp.access",
+    "temporalio.worker._activity", "temporalio.worker._workflow",
+)  # fmt: skip
 
 
 class Redaction:

@@ -90,9 +90,14 @@ def test_times_are_utc() -> None:
     assert logged("plain", "now").split()[0].endswith("Z")
 
 
-def test_libraries_that_log_requests_are_silenced() -> None:
-    configure(stream=io.StringIO())
-    assert not logging.getLogger("httpx").isEnabledFor(logging.INFO)
+@pytest.mark.parametrize(
+    "library", ["httpx", "httpcore", "temporalio.worker._activity", "temporalio.worker._workflow"]
+)
+def test_libraries_that_log_requests_or_payloads_are_silenced(library: str) -> None:
+    configure(level="DEBUG", stream=io.StringIO())
+    talks = logging.getLogger(library)
+    assert not talks.isEnabledFor(logging.INFO)
+    assert talks.isEnabledFor(logging.WARNING)
 
 
 def test_of_two_secrets_that_begin_alike_the_longer_is_hidden_whole() -> None:
