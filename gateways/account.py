@@ -17,7 +17,7 @@ from pydantic_core import PydanticCustomError
 
 from cardhold.fields import Duration, Span
 from domain.capabilities import HOLD_WINDOW, SAFETY_MARGIN, Capabilities
-from gateways.port import Gateway
+from gateways.port import Gateway, Listing
 from gateways.profile import Profile
 from gateways.wire import CONNECTIONS
 
@@ -123,7 +123,7 @@ class AccountSettings(BaseModel):
         )
 
 
-class Account(Gateway, Protocol):
+class Account(Gateway, Listing, Protocol):
     """A gateway's adapter with the connections that it keeps."""
 
     async def close(self) -> None:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Generic, TypeVar
 
+from cardhold.names import ErrorType
 from domain.capabilities import Capabilities
+from gateways.errors import Refused
+from gateways.port import Listed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,3 +52,8 @@ class Adapter(Generic[PlaceOf]):
     def environment(self) -> str:
         """Which of the gateway's worlds this is: part of every key."""
         return self._site.environment
+
+    async def open_holds(self, since: datetime, until: datetime, page: str | None = None) -> Listed:
+        """Of a gateway without a list: never supported. See `gateways.port.Listing`."""
+        del since, until, page
+        raise Refused("the gateway cannot list its open holds", ErrorType.NOT_SUPPORTED)

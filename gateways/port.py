@@ -1,12 +1,14 @@
-"""What every gateway's adapter offers: five verbs, and what it can do."""
+"""What every gateway's adapter offers: five verbs, what it can do, and a list where it has one."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from domain.calls import Call
 from domain.capabilities import Capabilities
+from domain.findings import OpenHold
 from domain.outcome import Outcome, Payment
 
 
@@ -63,5 +65,48 @@ class Gateway(Protocol):
 
         Returns:
             The payment, or None where the gateway knows of none.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A page of what a gateway shows as held.
+
+    Attributes:
+        holds: Those of its payments that are open.
+        next_page: Asks for the next page; None where this was the last.
+    """
+
+    holds: tuple[OpenHold, ...]
+    next_page: str | None
+
+
+class Listing(Protocol):
+    """What an account shows as held, for the sweep."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What this account can do."""
+        ...
+
+    @property
+    def environment(self) -> str:
+        """Which of the gateway's worlds this is: part of every key."""
+        ...
+
+    async def open_holds(self, since: datetime, until: datetime, page: str | None = None) -> Listed:
+        """One page of the holds that were made in this time and are open now.
+
+        All pages together are all of them, or one of the pages fails: a list that has changed
+        under its reader is never passed off as whole. A hold may be on two pages.
+
+        Args:
+            since: The same for every page.
+            until: The same for every page; where a gateway takes no end, later ones come too.
+            page: None for the first one, else what the page before has told.
+
+        Raises:
+            GatewayError: `Refused` as NotSupported where the gateway has no such list.
         """
         ...

@@ -57,6 +57,7 @@ class Profile:
         release: How the rest is freed otherwise, for people.
         shows_later: The payment itself shows later captures and releases.
         shows_expiry: The payment itself shows that it has lapsed.
+        lists: It lists the holds that are open, for the sweep.
         batch_cut_off: What the daily batch changes, for people; None where it is nothing to us.
     """
 
@@ -75,4 +76,5 @@ class Profile:
     frees_rest: bool = False
     shows_later: bool = True
     shows_expiry: bool = True
+    lists: bool = False
     batch_cut_off: str | None = None

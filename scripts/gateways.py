@@ -92,6 +92,7 @@ LONG: tuple[Row, ...] = (
         lambda kind: _yes(kind.profile.shows_later),
     ),
     ("… and that it lapsed", lambda kind: _yes(kind.profile.shows_expiry)),
+    ("lists its open holds, for the sweep", lambda kind: _yes(kind.profile.lists)),
     ("release", lambda kind: kind.profile.release),
     ("daily batch", lambda kind: kind.profile.batch_cut_off or "nothing to us"),
     ('"not found" is proof after', _processing_time),

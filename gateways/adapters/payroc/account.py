@@ -26,6 +26,7 @@ PROFILE = Profile(
     lowers=True,
     captures_max=1,
     frees_rest=True,
+    lists=True,
     release="reverse, without an amount",
     batch_cut_off="a reversal after it would be a refund",
 )

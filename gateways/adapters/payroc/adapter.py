@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from urllib.parse import quote, urlencode, urlsplit
 
 import httpx
 from pydantic import SecretStr
 
+from cardhold.fields import instant_text
 from cardhold.hold import OperationKind
 from cardhold.messages import Initiator, PaymentMethodKind
 from cardhold.names import ErrorType
@@ -23,6 +25,7 @@ from gateways.adapters.payroc.answers import (
     captured,
     created,
     live_count,
+    open_hold_of,
     payment_of,
     released,
     the_one,
@@ -30,7 +33,7 @@ from gateways.adapters.payroc.answers import (
 from gateways.adapters.payroc.identity import Identity
 from gateways.adapters.payroc.problems import NAME, problem_type, refusal
 from gateways.errors import Refused, Undecided
-from gateways.port import Named
+from gateways.port import Listed, Named
 from gateways.wire import Answer, Wire, read, request
 
 _log = logging.getLogger(__name__)
@@ -95,6 +98,16 @@ class Payroc(Adapter[Site]):
         if payment_id is not None:
             return await self._by_id(named, payment_id, until)
         return await self._by_reference(named, until)
+
+    async def open_holds(self, since: datetime, until: datetime, page: str | None = None) -> Listed:
+        path = f"/payments?{urlencode(_pending(self._site.terminal, since, until))}"
+        answer = await self._send("GET", page or path, self._site.until())
+        if answer.status != _OK:
+            raise refusal(answer, None)
+        shown = read(Page, answer, gateway=NAME)
+        found = (open_hold_of(each) for each in shown.data)
+        holds = tuple(held for held in found if held is not None)
+        return Listed(holds, self._next_path(shown) if shown.hasMore else None)
 
     async def close(self) -> None:
         """Close every connection; a call under way ends without an answer."""
@@ -238,6 +251,17 @@ def _method(call: Call) -> dict[str, str]:
         text = f"{NAME}: a hold is placed on a token; one made elsewhere is looked up"
         raise Refused(text, ErrorType.NOT_SUPPORTED)
     return {"type": kind, "token": method.token}
+
+
+def _pending(terminal: str, since: datetime, until: datetime) -> dict[str, str]:
+    """The filter for what is held: an authorization is `pending` until it is captured."""
+    return {
+        "processingTerminalId": terminal,
+        "status": "pending",
+        "dateFrom": instant_text(since),
+        "dateTo": instant_text(until),
+        "limit": str(_PAGE_SIZE),
+    }
 
 
 def _custom_fields(call: Call) -> dict[str, object]:

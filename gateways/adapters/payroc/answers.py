@@ -15,6 +15,7 @@ from pydantic import Field
 
 from cardhold.hold import Card, Evidence
 from cardhold.money import AMOUNT_MINOR_MAX, Currency, Money
+from domain.findings import OpenHold
 from domain.outcome import Approved, Declined, Outcome, Payment, PaymentState, Pending
 from gateways.adapters.payroc.problems import NAME
 from gateways.errors import Undecided
@@ -208,6 +209,28 @@ def payment_of(
         card=_card(answer.card, _token(named)),
         evidence=_evidence(answer, _token(named)),
         detail=shown(result.responseMessage, secret=_token(named)),
+    )
+
+
+def open_hold_of(answer: PaymentAnswer) -> OpenHold | None:
+    """The hold that a payment of a list is; None where nothing is held by it.
+
+    Raises:
+        Undecided: It contradicts itself.
+    """
+    result, order = answer.transactionResult, answer.order
+    # Nothing tells whether a decline in it is of the hold or of a later operation: it may be held.
+    state = _state(result, known=True)
+    if state is None or result.currency not in {None, order.currency}:
+        raise Undecided(f"{NAME}: a listed payment contradicts itself")
+    if state is not PaymentState.OPEN:
+        return None
+    return OpenHold(
+        payment_id=answer.paymentId,
+        reference=order.orderId,
+        authorized=Money(amount_minor=_held_minor(answer, state), currency=order.currency),
+        captured=Money(amount_minor=0, currency=order.currency),
+        booked_at=instant(order.dateTime),
     )
 
 

@@ -32,6 +32,7 @@ PROFILE = Profile(
     payment_methods=frozenset({PaymentMethodKind.STORED_TOKEN, PaymentMethodKind.EXISTING_HOLD}),
     captures_max=1,
     frees_rest=True,
+    lists=True,
     release="void, of all that is held",
     shows_expiry=False,
     batch_cut_off="around 20:00 EST; a capture voided before it is undone, and refunded after it",

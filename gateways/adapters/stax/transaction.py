@@ -19,6 +19,7 @@ from pydantic_core import PydanticCustomError
 
 from cardhold.hold import Card, Evidence, OperationKind
 from cardhold.money import Currency, Money
+from domain.findings import OpenHold
 from domain.outcome import Payment, PaymentState, Said
 from gateways.adapters.stax.problems import NAME
 from gateways.amounts import WireAmount, minor_of
@@ -192,6 +193,32 @@ def payment_of(answer: Transaction, named: Named, terms: Terms) -> Payment:
         evidence=evidence_of(answer, token_of(named)),
         detail=shown(words, secret=token_of(named)),
         said=_said(failed) if untouched else None,
+    )
+
+
+def is_maybe_open(answer: Transaction, terms: Terms) -> bool:
+    """Whether a transaction of a list may be an open hold, as far as it shows without its parts."""
+    taken = bool(answer.is_captured) or bool(answer.captures())
+    placed = answer.type == "pre_auth" and answer.success is True and not answer.is_voided
+    return placed and (terms.keeps_rest or not taken)
+
+
+def open_hold_of(answer: Transaction, terms: Terms) -> OpenHold | None:
+    """The hold that a transaction with all of its parts is; None where nothing is held by it.
+
+    Raises:
+        Undecided: It contradicts itself, or does not say how much of it was captured.
+    """
+    captured_minor = _captured_minor(answer, terms)
+    if _of_hold(answer, terms) is not PaymentState.OPEN:
+        return None
+    currency = answer.currency or terms.currency
+    return OpenHold(
+        payment_id=answer.id,
+        reference=answer.reference,
+        authorized=Money(amount_minor=minor(answer.total, answer, terms), currency=currency),
+        captured=Money(amount_minor=captured_minor, currency=currency),
+        booked_at=answer.at,
     )
 
 

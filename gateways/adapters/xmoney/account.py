@@ -24,6 +24,7 @@ PROFILE = Profile(
     asks_guest=True,
     captures_max=1,
     frees_rest=True,
+    lists=True,
     release="`DELETE /transaction/{id}`, after a look that shows it open",
 )
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from urllib.parse import urlencode, urlsplit
 
 import httpx
 from pydantic import SecretStr
 
+from cardhold.fields import instant_text
 from cardhold.hold import OperationKind
 from cardhold.messages import Initiator
 from cardhold.names import ErrorType
+from domain.findings import OpenHold
 from domain.outcome import (
     ActionRequired,
     Declined,
@@ -23,6 +26,7 @@ from domain.outcome import (
 from gateways.adapter import Adapter, Place
 from gateways.adapters.xmoney.answers import (
     AmountAfterCapture,
+    NameAnswer,
     Order,
     Ordered,
     OrderedAnswer,
@@ -34,6 +38,7 @@ from gateways.adapters.xmoney.answers import (
     is_adopted,
     is_id,
     live_count,
+    open_hold_of,
     payment_of,
     the_one,
     token_of,
@@ -44,7 +49,7 @@ from gateways.adapters.xmoney.problems import Problem, problem_of, refusal
 from gateways.adapters.xmoney.steps import after_sending, before_sending
 from gateways.adapters.xmoney.words import NAME
 from gateways.errors import Refused, Undecided
-from gateways.port import Named
+from gateways.port import Listed, Named
 from gateways.wire import Answer, Wire, parse, read, request
 
 _log = logging.getLogger(__name__)
@@ -53,6 +58,8 @@ _PAGE_SIZE = 100
 # Orders of one reference that we look through; a look-up is one request more. A reference of ours
 # names one order; more than these are somebody else's accident.
 _ORDERS_MAX = 3
+# Of a list of holds: each may cost a request more, for its order, within one verb's time.
+_HOLDS_SIZE = 20
 _WAITING = frozenset({"3d-pending", "start"})
 _OPEN = "in-progress"
 
@@ -135,6 +142,21 @@ class XMoney(Adapter[Site]):
         # What the order's answer named is not there: looked for once more before we say so.
         places = named.call.kind is OperationKind.AUTHORIZE
         return await self._by_reference(named, until) if places else None
+
+    async def open_holds(self, since: datetime, until: datetime, page: str | None = None) -> Listed:
+        number, _, there_were = (page or "1").partition("/")
+        time_limit = self._site.until()
+        query = _in_progress(since, until, int(number))
+        answer = await self._listed(f"/transaction?{urlencode(query)}", time_limit)
+        shown = read(TransactionsAnswer, answer, gateway=NAME)
+        total = shown.pagination.totalItemCount
+        # One that is captured meanwhile leaves the list, and the next page would begin one later.
+        if there_were and total != int(there_were):
+            raise Undecided(f"{NAME}: the list has changed while it was read")
+        found = [await self._held(each, time_limit) for each in shown.data]
+        more = int(number) * _HOLDS_SIZE < total
+        following = f"{int(number) + 1}/{total}" if more else None
+        return Listed(tuple(held for held in found if held is not None), following)
 
     async def close(self) -> None:
         """Close every connection; a call under way ends without an answer."""
@@ -272,6 +294,17 @@ class XMoney(Adapter[Site]):
             raise Undecided(f"{NAME}: an order is there, and its payment is not yet")
         return [self._payment(each, named, named.reference) for each in found]
 
+    async def _held(self, found: Transaction, until: float) -> OpenHold | None:
+        """The hold with its name, which its order has where the list does not show it."""
+        held = open_hold_of(found, found.externalOrderId)
+        if held is None or held.reference is not None:
+            return held
+        answer = await self._listed(f"/order/{found.orderId}", until)
+        order = read(NameAnswer, answer, gateway=NAME).data
+        if order.id != found.orderId:
+            raise Undecided(f"{NAME}: the answer is of another order")
+        return held.model_copy(update={"reference": order.externalOrderId})
+
     async def _listed(self, path: str, until: float) -> Answer:
         answer = await self._send("GET", path, until)
         problem = problem_of(answer)
@@ -302,6 +335,17 @@ def _reference(named: Named) -> str | None:
     """What the payment's order was named by us."""
     places = named.call.kind is OperationKind.AUTHORIZE
     return named.reference if places else named.call.reference
+
+
+def _in_progress(since: datetime, until: datetime, number: int) -> dict[str, str]:
+    """The filter for what is held; with an end, so that nothing is added while it is read."""
+    return {
+        "transactionStatus[]": _OPEN,
+        "createdAtFrom": instant_text(since),
+        "createdAtTo": instant_text(until),
+        "page": str(number),
+        "perPage": str(_HOLDS_SIZE),
+    }
 
 
 def _must_be_all(shown: int, there_are: int) -> None:

@@ -20,6 +20,7 @@ from pydantic_core import PydanticCustomError
 from cardhold.hold import Card, Evidence, OperationKind
 from cardhold.money import Currency, Money
 from domain.calls import Call
+from domain.findings import OpenHold
 from domain.outcome import Payment, PaymentState
 from gateways.adapters.xmoney.problems import Envelope
 from gateways.adapters.xmoney.words import NAME, words
@@ -210,6 +211,19 @@ class OrdersAnswer(Envelope):
     pagination: _Pages
 
 
+class Name(WireModel):
+    """What an order is called; one that somebody else has made need have no name."""
+
+    id: Id
+    externalOrderId: str | None = None  # noqa: N815 - xMoney's own name
+
+
+class NameAnswer(Envelope):
+    """One order, read for its name."""
+
+    data: Name
+
+
 class TransactionsAnswer(Envelope):
     """A page of transactions; without its word on how many there are, no answer."""
 
@@ -248,6 +262,20 @@ def payment_of(
         card=Card(brand=shown(found.cardType, secret=token), last4=last4(found.cardNumber)),
         evidence=_evidence(found, token),
         detail=_detail(found, token),
+    )
+
+
+def open_hold_of(found: Transaction, reference: str | None) -> OpenHold | None:
+    """The hold that a transaction of a list is; None where nothing is held by it."""
+    if _LIFECYCLE[found.transactionStatus] is not PaymentState.OPEN or not found.is_payment:
+        return None
+    shown = found.amount if found.originalAmount is None else found.originalAmount
+    return OpenHold(
+        payment_id=found.id,
+        reference=reference,
+        authorized=_money(shown, found.currency),
+        captured=Money(amount_minor=0, currency=found.currency),
+        booked_at=_booked_at(found),
     )
 
 
