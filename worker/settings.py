@@ -94,6 +94,12 @@ class Settings:
     secrets: frozenset[str] = field(default=frozenset(), repr=False)
 
 
+def is_configured(environ: Mapping[str, str] | None = None) -> bool:
+    """Whether a configuration is named at all: an operator's machine needs none."""
+    environ = os.environ if environ is None else environ
+    return bool(environ.get(CONFIG, "").strip())
+
+
 def load(environ: Mapping[str, str] | None = None) -> Settings:
     """Read the file that ``CARDHOLD_CONFIG`` names.
 
