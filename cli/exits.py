@@ -26,6 +26,7 @@ class ExitCode(IntEnum):
     OUTCOME_UNKNOWN = 5
     NOT_FOUND = 6
     UNREACHABLE = 7
+    FOUND = 8
     INTERRUPTED = 130
     """As shells number a process that SIGINT ended: 128 and 2."""
 
@@ -40,6 +41,7 @@ Exit codes:
   5  outcome unknown: the work goes on; repeat it under the same --command-id only
   6  there is no such reservation
   7  Temporal, or a worker, does not answer
+  8  looked, and found what somebody should see to
 """
 
 _BY_TYPE = {

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 import click
 
 from cli.commands import acknowledge, adjust, authorize, capture, release, reschedule, resolve
+from cli.doctor import doctor
 from cli.exits import EPILOG, ExitCode, refuse_card_numbers, told
 from cli.listing import list_reservations
 from cli.service import dev, setup, simulator, worker_command
@@ -57,7 +58,7 @@ def cardhold() -> None:
 for _command in (
     start, show, list_reservations,
     adjust, capture, release, authorize, reschedule, resolve, acknowledge,
-    dev, setup, worker_command, simulator,
+    dev, setup, worker_command, simulator, doctor,
 ):  # fmt: skip
     cardhold.add_command(_command)
 
