@@ -162,11 +162,23 @@ def test_what_leaves_this_machine_in_clear_is_found(
     assert cluster.encryption(connection).verdict is verdict
 
 
-@pytest.mark.parametrize(("ago_s", "verdict"), [(59, "ok"), (-3, "ok"), (121, "finding")])
-def test_a_worker_that_was_not_seen_for_two_minutes_is_gone(ago_s: int, verdict: str) -> None:
+@pytest.mark.parametrize(
+    ("ago_s", "verdict", "says"),
+    [
+        (59, "ok", "last seen 59 s ago"),
+        (-3, "ok", "last seen 0 s ago"),
+        (121, "finding", "last seen 2 minutes ago"),
+        (-11, "finding", "11 s from now: this machine's clock is behind"),
+        (3600, "finding", "a clock that is ahead"),
+    ],
+)
+def test_a_worker_that_was_not_seen_for_two_minutes_is_gone_if_the_clocks_agree(
+    ago_s: int, verdict: str, says: str
+) -> None:
     seen = NOW - timedelta(seconds=ago_s)
-    queue = cluster.Queue("workflow", 1, seen, 0, timedelta(0))
-    assert cluster.polled(queue, NOW).verdict == verdict
+    result = cluster.polled(cluster.Queue("workflow", 1, seen, 0, timedelta(0)), NOW)
+    assert result.verdict == verdict
+    assert says in result.says
 
 
 @pytest.mark.parametrize(("oldest_s", "verdict"), [(0, "ok"), (15, "ok"), (16, "finding")])

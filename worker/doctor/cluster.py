@@ -27,9 +27,16 @@ from worker.settings import TEMPORAL_ADDRESS
 RPC_WITHIN = timedelta(seconds=5)
 # A worker's poll waits a minute for a task and comes again: one that is not seen for two is gone.
 _SEEN_WITHIN = timedelta(minutes=2)
+# Temporal forgets one after five minutes (server 1.32, `pollerHistoryTTL`): one that it still
+# knows, and that we would have seen longer ago than this, was stamped by another clock than ours.
+_FORGOTTEN_AFTER = timedelta(minutes=6)
+# A machine that is synchronized is well within a second, and HTTP's dates count whole ones. What
+# is recorded in UTC and compared with others' stamps should not be off by more.
+CLOCK_MAX = timedelta(seconds=10)
 # An update answers within 45 s: a task that waits longer than this for a worker leaves no time.
 _BACKLOG_MAX = timedelta(seconds=15)
 SET_UP = "run `cardhold setup`"
+SYNCHRONIZE = "synchronize it (NTP)"
 _START_WORKER = "start `cardhold worker`, and see in its log what keeps it from polling"
 
 _KINDS = {
@@ -155,12 +162,19 @@ def polled(one: Queue, now: datetime) -> Result:
     check = f"{one.kind} tasks"
     if one.seen is None:
         return finding(check, f"nobody takes them from the task queue {TASK_QUEUE}", _START_WORKER)
-    ago = max(now - one.seen, timedelta(0))
-    workers = f"{one.workers} worker{'s' if one.workers > 1 else ''}"
+    ago = now - one.seen
+    if ago < -CLOCK_MAX:
+        says = f"last seen {in_words(-ago)} from now: this machine's clock is behind Temporal's"
+        return finding(check, says, SYNCHRONIZE)
+    if ago > _FORGOTTEN_AFTER:
+        says = (
+            f"last seen {in_words(ago)} ago by a clock that is ahead of Temporal's: this machine's"
+        )
+        return finding(check, says, SYNCHRONIZE)
+    seen = f"{one.workers} worker{'s' if one.workers > 1 else ''}, last seen {in_words(ago)} ago"
     if ago > _SEEN_WITHIN:
-        says = f"{workers}, last seen {in_words(ago)} ago"
-        return finding(check, says, _START_WORKER)
-    return ok(check, f"{workers}, last seen {in_words(ago)} ago")
+        return finding(check, seen, _START_WORKER)
+    return ok(check, seen)
 
 
 def backlog(queues: Iterable[Queue], *, longest: timedelta = _BACKLOG_MAX) -> Result:
@@ -177,7 +191,7 @@ def backlog(queues: Iterable[Queue], *, longest: timedelta = _BACKLOG_MAX) -> Re
 
 def in_words(span: timedelta) -> str:
     """A time span as people say it, in its largest unit: ``3 days``, ``1 hour``, ``20 s``."""
-    seconds = int(span.total_seconds())
+    seconds = max(0, int(span.total_seconds()))
     for unit, size in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
         if seconds >= size:
             count = seconds // size

@@ -17,15 +17,13 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from worker.doctor.cluster import CLOCK_MAX, SYNCHRONIZE
 from worker.doctor.results import Result, Results, cannot_look, finding, ok
 
 # As long as a call waits for its connection (`gateways.wire`); then as long again for an answer.
 _STEP_S = 5.0
-_AT_ONCE = 8
+_AT_ONCE = 32
 _HEAD_BYTES_MAX = 16 * 1024
-# A machine that is synchronized is well within a second, and the header counts whole ones. What
-# is recorded in UTC and compared with a gateway's stamps should not be off by more.
-_CLOCK_MAX = timedelta(seconds=10)
 # No answer, one that is no HTTP or too long, or a date that is none.
 _NO_TIME = (OSError, EOFError, asyncio.LimitOverrunError, ValueError, OverflowError)
 
@@ -91,16 +89,16 @@ def clock(ahead: Mapping[str, timedelta]) -> Result:
     """Whether our clock agrees with everybody's who told theirs."""
     if not ahead:
         says = "no gateway told its time"
-        return cannot_look("clock", says, "see that this machine is synchronized (NTP)")
-    far = {name: by for name, by in ahead.items() if abs(by) > _CLOCK_MAX}
+        return cannot_look("clock", says, "see for yourself that this machine's is right (NTP)")
+    far = {name: by for name, by in ahead.items() if abs(by) > CLOCK_MAX}
     if not far:
-        return ok("clock", f"within {_CLOCK_MAX.seconds} s of {', '.join(ahead)}")
+        return ok("clock", f"within {CLOCK_MAX.seconds} s of {', '.join(ahead)}")
     said = [
         f"{abs(by).total_seconds():.0f} s {'behind' if by > timedelta(0) else 'ahead of'} {name}"
         for name, by in far.items()
     ]
     says = f"this machine's clock is {', '.join(said)}"
-    return finding("clock", says, "synchronize it (NTP), and the gateway's if that is yours")
+    return finding("clock", says, SYNCHRONIZE)
 
 
 async def _connected(origin: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
