@@ -31,6 +31,7 @@ async def forgotten(scene: Scene) -> None:
         " without an instruction nothing is ever charged."
     )
     await scene.stage.let_pass_at_the_bank(_A_HOLDS_LIFE - deadline)
+    scene.stage.back_to_today()
 
 
 async def no_show(scene: Scene) -> None:
@@ -46,6 +47,7 @@ async def no_show(scene: Scene) -> None:
     hold = await scene.stage.settled(scene.name)
     scene.tell(f"Six days and a half later it does: {hold.captured} taken, {hold.released} freed.")
     await scene.stage.let_pass_at_the_bank(_A_HOLDS_LIFE - deadline)
+    scene.stage.back_to_today()
     scene.tell("Day seven: the bank would have dropped the hold now. There is none left to drop.")
 
 

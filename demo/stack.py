@@ -28,6 +28,7 @@ from domain.calls import Call
 from domain.outcome import Approved
 from gateways.accounts import AccountSettings, build
 from gateways.port import Named
+from simulator.clock import BankClock
 from simulator.server import Simulator
 from worker import embedded, settings
 from worker.embedded import HOST, EmbeddedTemporal, Options
@@ -58,6 +59,7 @@ class Stage:
     ui_url: str
     simulator_url: str
     accounts: Mapping[str, AccountSettings]
+    _clock: BankClock
     _skipper: TimeSkipper
     _http: httpx.AsyncClient
 
@@ -85,6 +87,10 @@ class Stage:
         """Let time pass at the bank alone, when the reservation is settled."""
         body = {"advance_s": span.total_seconds()}
         (await self._http.post("/admin/clock", json=body)).raise_for_status()
+
+    def back_to_today(self) -> None:
+        """Set the bank's clock right, for a gateway that tells when its holds lapse."""
+        self._clock.reset()
 
     async def settled(self, reservation_id: str) -> Hold:
         """Wait until the reservation's workflow has closed, and answer with its hold."""
@@ -189,6 +195,7 @@ async def running() -> AsyncGenerator[Stage]:
             ui_url=temporal.ui_url or "",
             simulator_url=simulator.url,
             accounts=told.accounts,
+            _clock=simulator.bank.clock,
             _skipper=skipper,
             _http=http,
         )

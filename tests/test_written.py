@@ -86,7 +86,7 @@ DRIFTS = [
     ("diagram", "README.md", "AUTHORIZED --> EXPIRED : Expire", 1),
     ("diagram", "docs/lifecycle.md", "AUTHORIZED --> EXPIRED : Expire", 1),
     ("diagram", "domain/lifecycle.py", "\n        | _.ADJUSTING.to(_.EXPIRED)", 2),
-    ("gateways", "README.md", "| captures of one hold | one", 1),
+    ("gateways", "README.md", "| captures of one hold |", 1),
     ("gateways", "docs/gateways/README.md", "integer minor units", 1),
     ("gateways", "gateways/adapters/payroc/account.py", "    lowers=True,\n", 2),
 ]

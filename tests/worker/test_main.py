@@ -109,18 +109,21 @@ def request() -> HoldRequest:
     )
 
 
+#: Every secret that the example names, by its environment variable.
+EXAMPLE = (ROOT / "cardhold.example.toml").read_text(encoding="utf-8")
+SECRETS = re.findall(r'^[a-z_]+ = \{ env = "(\w+)" \}', EXAMPLE, re.MULTILINE)
 REFUSED: dict[str, tuple[dict[str, str], int, str]] = {
     "no configuration": ({}, 2, "No configuration"),
     "a missing file": ({"CARDHOLD_CONFIG": "/nowhere.toml"}, 2, "/nowhere.toml cannot be read"),
     "a missing secret": (
         {"CARDHOLD_CONFIG": "cardhold.example.toml"},
         2,
-        "the environment variable PAYROC_API_KEY is not set",
+        f"the environment variable {SECRETS[0]} is not set",
     ),
     "no Temporal": (
         {
             "CARDHOLD_CONFIG": "cardhold.example.toml",
-            "PAYROC_API_KEY": "sk-live-51H8",
+            **dict.fromkeys(SECRETS, "sk-live-51H8-and-more"),
             "TEMPORAL_ADDRESS": "127.0.0.1:1",
         },
         7,

@@ -103,7 +103,7 @@ def _account(under: Under) -> str:
 #: One place for each account of the conformance list.
 PLACES = tuple(Place(_account(under), under) for under in UNDERS)
 #: Where a hold takes several captures.
-SEVERAL = tuple(place for place in PLACES if place.can.captures_max is None)
+SEVERAL = tuple(place for place in PLACES if place.can.captures_max != 1)
 #: Where the guest may be sent to 3-D Secure.
 ASKING = tuple(place for place in PLACES if place.profile.asks_guest)
 
