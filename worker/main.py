@@ -26,15 +26,17 @@ from temporalio.worker import PollerBehaviorAutoscaling, UnsandboxedWorkflowRunn
 
 from activities.converter import data_converter
 from activities.holds import Holds
+from activities.sweep import Sweeps
 from cardhold.names import TASK_QUEUE
 from gateways import accounts
-from gateways.port import Gateway
+from gateways.account import Account
 from worker import logs, settings, setup
 from worker.cannot_start import CannotStart
 from worker.settings import Settings, WorkerSettings
 from worker.temporal import connect
 from worker.times import check_times
 from workflows.reservation import Reservation
+from workflows.sweep import Sweep
 
 logger = logging.getLogger("cardhold.worker")
 
@@ -82,13 +84,18 @@ async def run(
         )
     async with gateways_of(told) as gateways:
         holds = Holds(gateways, look_first=told.worker.look_first)
-        await _until(stop, worker_for(client, told, holds))
+        await _until(stop, worker_for(client, told, holds, Sweeps(gateways)))
 
 
 def worker_for(
-    client: Client, told: Settings, holds: Holds, *, task_queue: str = TASK_QUEUE
+    client: Client,
+    told: Settings,
+    holds: Holds,
+    sweeps: Sweeps | None = None,
+    *,
+    task_queue: str = TASK_QUEUE,
 ) -> Worker:
-    """The worker itself, not yet running.
+    """The worker itself, not yet running; without ``sweeps`` another one has to do those.
 
     No sandbox: it would re-import the workflow's modules for every reservation, at 6 to 9 ms of
     CPU a lifecycle and 65 KB of memory each (measured). What it guards against, the clock,
@@ -98,8 +105,8 @@ def worker_for(
     return Worker(
         client,
         task_queue=task_queue,
-        workflows=[Reservation],
-        activities=holds.all,
+        workflows=[Reservation, Sweep],
+        activities=[*holds.all, *(sweeps.all if sweeps else [])],
         workflow_runner=UnsandboxedWorkflowRunner(),
         workflow_task_poller_behavior=_POLLERS,
         activity_task_poller_behavior=_POLLERS,
@@ -112,10 +119,10 @@ def worker_for(
 
 
 @contextlib.asynccontextmanager
-async def gateways_of(told: Settings) -> AsyncGenerator[Mapping[str, Gateway]]:
+async def gateways_of(told: Settings) -> AsyncGenerator[Mapping[str, Account]]:
     """Every account's gateway, its connections closed at the end."""
     async with contextlib.AsyncExitStack() as open_ones:
-        gateways: dict[str, Gateway] = {}
+        gateways: dict[str, Account] = {}
         for name, account in told.accounts.items():
             gateway = accounts.build(name, account)
             open_ones.push_async_callback(gateway.close)

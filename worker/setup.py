@@ -1,8 +1,8 @@
 """``cardhold setup``: what a Temporal namespace needs before the first reservation.
 
-Search attributes, without which a start is refused, and a retention of thirty days: the id of a
-closed reservation is protected from a second start only that long. All of it may be repeated;
-nothing that is there already is taken away or shortened.
+Search attributes, without which a start is refused; a retention of thirty days: the id of a
+closed reservation is protected from a second start only that long; and the schedule of the sweep.
+All of it may be repeated; nothing that is there already is taken away, changed or shortened.
 """
 
 from __future__ import annotations
@@ -27,15 +27,31 @@ from temporalio.api.workflowservice.v1 import (
     RegisterNamespaceRequest,
     UpdateNamespaceRequest,
 )
-from temporalio.client import Client
+from temporalio.client import (
+    Client,
+    Schedule,
+    ScheduleActionStartWorkflow,
+    ScheduleAlreadyRunningError,
+    ScheduleIntervalSpec,
+    ScheduleOverlapPolicy,
+    SchedulePolicy,
+    ScheduleSpec,
+)
 from temporalio.envconfig import ClientConnectConfig
 from temporalio.service import RPCError, RPCStatusCode
 
-from cardhold.names import SEARCH_ATTRIBUTE_TYPES, SearchAttribute
+from cardhold.names import SEARCH_ATTRIBUTE_TYPES, TASK_QUEUE, SearchAttribute
 from worker.cannot_start import CannotStart
 from worker.temporal import connect, refusal
+from workflows.sweep import SWEEP
 
 RETENTION = timedelta(days=30)
+SCHEDULE = "cardhold-sweep"
+SWEEP_EVERY = timedelta(hours=1)
+# Clusters that were set up at the same minute would otherwise ask one gateway at the same minute.
+_JITTER = timedelta(minutes=5)
+# A sweep that was missed while the server was down is not made up for: the next one sees the same.
+_CATCH_UP = timedelta(minutes=10)
 # Every part of a server knows of a new namespace or search attribute after its caches were
 # refreshed: ten seconds by default, on several hosts.
 _KNOWN_WITHIN_S = 60.0
@@ -58,7 +74,11 @@ async def run(connection: ClientConnectConfig) -> list[str]:
     """
     client = await connect(connection)
     try:
-        return [await _namespace(client), await _search_attributes(client)]
+        return [
+            await _namespace(client),
+            await _search_attributes(client),
+            await _schedule(client),
+        ]
     except RPCError as error:
         raise refusal(error, client.namespace) from error
 
@@ -72,7 +92,13 @@ def commands(namespace: str) -> list[str]:
         for key, kind in SEARCH_ATTRIBUTE_TYPES.items()
     ]
     create = f"temporal operator namespace create {name} {days}"
-    return [f"{create} || temporal operator namespace update {name} {days}", *attributes]
+    every, jitter = (int(span.total_seconds()) for span in (SWEEP_EVERY, _JITTER))
+    sweep = (
+        f"temporal schedule create {name} --schedule-id {SCHEDULE} --interval {every}s"
+        f" --jitter {jitter}s --catchup-window {int(_CATCH_UP.total_seconds())}s"
+        f" --overlap-policy Skip --workflow-id {SCHEDULE} --type {SWEEP} --task-queue {TASK_QUEUE}"
+    )
+    return [f"{create} || temporal operator namespace update {name} {days}", *attributes, sweep]
 
 
 async def check(client: Client) -> bool:
@@ -145,6 +171,20 @@ async def _search_attributes(client: Client) -> str:
     while await _missing(client):
         await _pause(client, deadline)
     return f"added search attributes: {', '.join(missing)}"
+
+
+async def _schedule(client: Client) -> str:
+    """Create the schedule of the sweep; one that is there keeps its times, and its pause."""
+    schedule = Schedule(
+        action=ScheduleActionStartWorkflow(SWEEP, id=SCHEDULE, task_queue=TASK_QUEUE),
+        spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=SWEEP_EVERY)], jitter=_JITTER),
+        policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=_CATCH_UP),
+    )
+    try:
+        await client.create_schedule(SCHEDULE, schedule)
+    except ScheduleAlreadyRunningError:
+        return f"the schedule {SCHEDULE} is there already"
+    return f"created the schedule {SCHEDULE}, a sweep every hour"
 
 
 async def _missing_once_known(client: Client) -> list[SearchAttribute]:

@@ -47,3 +47,8 @@ GUEST_SETTLES = timedelta(seconds=5)
 
 # A worker that comes back later than this blocks no card of a guest who has gone on.
 AUTHORIZE_WITHIN = timedelta(minutes=15)
+
+# A sweep's activity beats every five seconds; its longest single call takes 20 s.
+SWEEP_HEARTBEAT = timedelta(seconds=45)
+# What could not be released by then is found again by the next sweep.
+SWEEP_RELEASES_FOR = timedelta(minutes=5)

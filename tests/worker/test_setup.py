@@ -16,7 +16,7 @@ from temporalio.api.operatorservice.v1 import (
     RemoveSearchAttributesRequest,
 )
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest, UpdateNamespaceRequest
-from temporalio.client import Client
+from temporalio.client import Client, ScheduleActionStartWorkflow, ScheduleOverlapPolicy
 from temporalio.envconfig import ClientConnectConfig
 
 from cardhold.names import SEARCH_ATTRIBUTE_TYPES
@@ -35,6 +35,18 @@ async def retention(client: Client) -> timedelta:
         DescribeNamespaceRequest(namespace=client.namespace)
     )
     return found.config.workflow_execution_retention_ttl.ToTimedelta()
+
+
+async def sweeps(client: Client) -> tuple[object, ...]:
+    """What the schedule of the sweep says."""
+    schedule = (await client.get_schedule_handle("cardhold-sweep").describe()).schedule
+    action = schedule.action
+    assert isinstance(action, ScheduleActionStartWorkflow)
+    [interval] = schedule.spec.intervals
+    return (
+        *(action.workflow, action.id, action.task_queue, interval.every, schedule.spec.jitter),
+        *(schedule.policy.overlap, schedule.policy.catchup_window),
+    )
 
 
 async def registered(client: Client) -> set[str]:
@@ -64,7 +76,7 @@ async def test_set_ups_at_one_time_do_not_disturb_each_other(temporal: EmbeddedT
 
 
 async def test_a_short_retention_is_made_longer(temporal: EmbeddedTemporal) -> None:
-    [told, _] = await setup.run(at(temporal, "default"))
+    [told, *_] = await setup.run(at(temporal, "default"))
     assert "30 days" in told
     assert await retention(await connect(at(temporal, "default"))) == timedelta(days=30)
 
@@ -79,6 +91,26 @@ async def test_a_longer_retention_stays(temporal: EmbeddedTemporal) -> None:
     )
     await setup.run(at(temporal, "long"))
     assert await retention(client) == timedelta(days=90)
+
+
+async def test_the_sweep_is_scheduled_hourly_and_never_twice_at_a_time(
+    temporal: EmbeddedTemporal,
+) -> None:
+    told = await setup.run(at(temporal, "swept"))
+    assert told[-1] == "created the schedule cardhold-sweep, a sweep every hour"
+    assert await sweeps(await connect(at(temporal, "swept"))) == (
+        *("Sweep", "cardhold-sweep", "cardhold", timedelta(hours=1), timedelta(minutes=5)),
+        *(ScheduleOverlapPolicy.SKIP, timedelta(minutes=10)),
+    )
+
+
+async def test_a_schedule_that_somebody_has_paused_stays_paused(temporal: EmbeddedTemporal) -> None:
+    await setup.run(at(temporal, "paused"))
+    schedule = (await connect(at(temporal, "paused"))).get_schedule_handle("cardhold-sweep")
+    await schedule.pause(note="the gateway moves house")
+    [*_, told] = await setup.run(at(temporal, "paused"))
+    assert told == "the schedule cardhold-sweep is there already"
+    assert (await schedule.describe()).schedule.state.paused
 
 
 async def test_a_missing_namespace_is_refused(temporal: EmbeddedTemporal) -> None:
@@ -135,9 +167,11 @@ async def test_the_printed_commands_do_the_same(temporal: EmbeddedTemporal) -> N
     sh = shutil.which("sh")
     assert sh is not None
     program = embedded.temporal_program()
-    printed = "\n".join(setup.commands("printed")).replace("temporal operator", '"$T" operator')
+    printed = "\n".join(setup.commands("printed")).replace("temporal ", '"$T" ')
     environment = {"T": program, "TEMPORAL_ADDRESS": temporal.address, "HOME": "/nonexistent"}
     subprocess.run([sh, "-euc", printed], env=environment, check=True, capture_output=True)  # noqa: S603, ASYNC221 - our own commands; nothing else runs meanwhile
     client = await connect(at(temporal, "printed"))
     assert await setup.check(client)
     assert await retention(client) == timedelta(days=30)
+    await setup.run(at(temporal, "by-itself"))
+    assert await sweeps(client) == await sweeps(await connect(at(temporal, "by-itself")))
