@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 import click
+from rich.table import Table
 from rich.text import Text
 
 from cli import screen
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from worker.doctor.results import Result
 
 _STYLES = {"ok": "green", "finding": "bold red", "cannot_look": "yellow"}
+_VERDICT_WIDTH = 12
 
 
 @click.command(short_help="Check the deployment, and say what to do.")
@@ -44,8 +46,14 @@ def doctor(*, as_json: bool) -> int:
 
 
 def _print(found: Examination) -> None:
+    # A grid, so that in a terminal a long line goes on beside its verdict; a pipe gets one line.
+    grid = Table.grid()
+    grid.add_column(no_wrap=True, width=_VERDICT_WIDTH)
+    grid.add_column(overflow="fold")
     for result in found.checks:
-        screen.put(_line(result))
+        verdict = result.verdict.replace("_", " ")
+        grid.add_row(Text(verdict, style=_STYLES.get(result.verdict, "")), _line(result))
+    screen.put(grid)
     unseen = sum(result.verdict == "cannot_look" for result in found.checks)
     count = found.findings
     told = f"{count} finding{'' if count == 1 else 's'}" if count else "Nothing was found"
@@ -53,9 +61,5 @@ def _print(found: Examination) -> None:
 
 
 def _line(result: Result) -> Text:
-    verdict = result.verdict.replace("_", " ")
-    line = Text(f"{verdict:<12}", style=_STYLES.get(result.verdict, ""))
-    line.append(f"{result.check}: ", style="bold").append(result.says, style="default not bold")
-    if result.do:
-        line.append(f" → {result.do}", style="default not bold")
-    return line
+    do = f" → {result.do}" if result.do else ""
+    return Text.assemble((f"{result.check}: ", "bold"), result.says, do)
