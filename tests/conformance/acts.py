@@ -140,7 +140,7 @@ def placing(
         description="Sea view",
         metadata={"booking": "B-7"},
     )
-    return _named(under, call)
+    return renamed(under, call)
 
 
 def following(under: Under, placed: Named, payment_id: str, act: Act) -> Named:
@@ -161,7 +161,7 @@ def following(under: Under, placed: Named, payment_id: str, act: Act) -> Named:
         "browser": None,
         "asked_at": datetime.now(UTC),
     }
-    return _named(under, placed.call.model_copy(update=told))
+    return renamed(under, placed.call.model_copy(update=told))
 
 
 def again(named: Named, payment_id: str | None) -> Named:
@@ -172,7 +172,7 @@ def again(named: Named, payment_id: str | None) -> Named:
     return replace(named, call=named.call.model_copy(update=told))
 
 
-def _named(under: Under, call: Call) -> Named:
+def renamed(under: Under, call: Call) -> Named:
     name = OperationName(
         under.name, "simulated", call.workflow_id, call.kind.value, call.command_id
     )

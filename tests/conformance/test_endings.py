@@ -15,7 +15,17 @@ from domain.verdict import verdict
 from gateways.accounts import KINDS
 from gateways.errors import Refused, Undecided
 from simulator.faults import Fault
-from tests.conformance.acts import AUTHORIZE, HELD, LATER_WAYS, WAYS, Act, money, placing
+from tests.conformance.acts import (
+    AUTHORIZE,
+    HELD,
+    LATER_WAYS,
+    WAYS,
+    Act,
+    following,
+    money,
+    placing,
+    renamed,
+)
 from tests.conformance.desk import Desk, do, doing, ending, looking
 from tests.conformance.gateways import UNDERS
 from tests.conformance.ladder import looked_first
@@ -223,3 +233,18 @@ async def test_what_a_final_capture_leaves_is_freed_or_known_to_be_held(desk: De
     hold = desk.the_hold()
     freed = (hold["state"], hold["released_minor"])
     assert freed == (("captured", 20_00) if desk.can.frees_rest else ("open", 0))
+
+
+@pytest.mark.parametrize("under", [u for u in UNDERS if KINDS[u.name].profile.shows_later], ids=str)
+async def test_what_was_released_elsewhere_is_not_there_to_be_released(desk: Desk) -> None:
+    placed = placing(desk.under)
+    payment_id = await desk.held(placed)
+    ours = following(desk.under, placed, payment_id, Act("release", OperationKind.RELEASE))
+    theirs = ours.call.model_copy(update={"command_id": "portal"})
+    await desk.approved(renamed(desk.under, theirs))
+
+    looked = await desk.adapter.look_up(ours)
+
+    assert looked is not None
+    assert looked.state is PaymentState.RELEASED
+    assert verdict(ours.call, looked) is Ending.DONE
