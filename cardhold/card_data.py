@@ -14,8 +14,9 @@ import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
 
-# Digits that may be parted by single blanks, dots, slashes, dashes or underscores, as people type.
-_RUN = re.compile(r"(?<!\d)\d(?:[ ./_\-]?\d){12,}")
+# Digits that may be parted by blanks, dots, slashes, dashes or underscores, as people type and
+# machines line up: up to three, such as " - ".
+_RUN = re.compile(r"(?<!\d)\d(?:[ ./_\-]{0,3}\d){12,}")
 _LENGTH_MIN, _LENGTH_MAX = 13, 19
 # First digits of the schemes that issue cards (ISO/IEC 7812 registrations, as the schemes publish
 # them): Visa 4; Mastercard 51-55 and 2221-2720; Amex 34, 37; Discover and UnionPay 60, 62, 64, 65;
@@ -25,9 +26,10 @@ _PREFIXES = re.compile(
     r"22(0[0-4]|2[1-9]|[3-9])|2[3-6]|27([01]|20)|9792"
 )
 # Names that machines draw, as whole words: UUIDs, and hexadecimal object ids and digests of their
-# usual lengths. By chance one in some hundreds holds a run of digits.
+# usual lengths. By chance one in some hundreds holds a run of digits. Each has a letter: without
+# one it is a number in a disguise.
 _DRAWN = re.compile(
-    r"(?<![0-9A-Za-z])(?:[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
+    r"(?<![0-9A-Za-z])(?:(?=[0-9-]*[A-Fa-f])[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
     r"|(?=[0-9]*[A-Fa-f])(?:[0-9A-Fa-f]{64}|[0-9A-Fa-f]{40}|[0-9A-Fa-f]{32}|[0-9A-Fa-f]{24}))"
     r"(?![0-9A-Za-z])"
 )
@@ -35,7 +37,9 @@ _DRAWN = re.compile(
 _DOUBLED = bytes.maketrans(b"0123456789", b"0246813579")
 _CARD_DATA_NAMES = frozenset({
     "pan", "cardnumber", "cvv", "cvv2", "cvc", "cvc2", "cid", "securitycode", "cardcvv",
-    "track1", "track2", "trackdata", "pinblock", "primaryaccountnumber",
+    "track1", "track2", "track3", "trackdata", "magstripe", "pinblock", "primaryaccountnumber",
+    "cvn", "csc", "cardsecuritycode", "cardverificationcode", "cardverificationvalue",
+    "cardno", "ccnumber", "creditcardnumber", "debitcardnumber",
 })  # fmt: skip
 
 
@@ -72,15 +76,17 @@ def _plain_character(character: str) -> str:
     """Every script's digits, blanks and dashes as ours, since to a person they are the same.
 
     One character each, and nothing else: NFKC would glue the 1 of a fraction to the number
-    before it.
+    before it. What nobody sees, such as a blank of no width, parts nothing.
     """
     if character.isascii():
-        return character
+        return " " if character in "\t\n\r\v\f" else character
     match unicodedata.category(character):
         case "Nd":
             return str(unicodedata.decimal(character))
-        case "Zs":
+        case "Zs" | "Zl" | "Zp":
             return " "
+        case "Cf":
+            return ""
         case "Pd":
             return "-"
         case _:

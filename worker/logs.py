@@ -22,6 +22,8 @@ from cardhold.card_data import is_card_number
 HIDDEN = "[hidden]"
 # A shorter "secret" would stain every line that happens to hold the same few letters.
 _SECRET_LENGTH_MIN = 6
+# What a key begins with that is the same in everybody's; some gateways are sent the rest alone.
+_PREFIX = re.compile(r"^[a-z]{2}_(?:live|test)_")
 # Digits, parted by single blanks or dashes as cards are printed; the separators stay out of the
 # check. No `_` or `.`: log lines are full of times and versions written with those.
 _DIGITS = re.compile(r"(?<![0-9])[0-9](?:[ -]?[0-9]){12,18}(?![0-9])")
@@ -40,7 +42,8 @@ class Redaction:
     """Takes secrets and card numbers out of text."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        known = {secret for secret in secrets if len(secret) >= _SECRET_LENGTH_MIN}
+        told = {form for secret in secrets for form in (secret, _PREFIX.sub("", secret))}
+        known = {secret for secret in told if len(secret) >= _SECRET_LENGTH_MIN}
         # The longest first: one secret may begin with another.
         ordered = sorted(known, key=len, reverse=True)
         self._secrets = re.compile("|".join(map(re.escape, ordered))) if ordered else None

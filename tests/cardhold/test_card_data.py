@@ -44,7 +44,26 @@ def card_numbers(draw: st.DrawFn) -> str:
 def written(draw: st.DrawFn) -> tuple[str, str]:
     """A number, and a way to write it: in groups, in other digits, beside other words."""
     number = draw(card_numbers())
-    separator = draw(st.sampled_from(["", " ", "-", ".", "/", "_", "\u2013", "\u00a0"]))
+    separator = draw(
+        st.sampled_from(
+            [
+                "",
+                " ",
+                "-",
+                ".",
+                "/",
+                "_",
+                "\u2013",
+                "\u00a0",
+                "  ",
+                " - ",
+                "\t",
+                "\r\n",
+                "\u200b",
+                "\u00ad",
+            ]
+        )
+    )
     shown = separator.join(number[at : at + 4] for at in range(0, len(number), 4))
     if draw(st.booleans()):
         shown = shown.translate({ord("0") + n: 0xFF10 + n for n in range(10)})
@@ -95,7 +114,10 @@ def test_a_number_that_fails_the_luhn_check_is_none(number: str, digit: int) -> 
     assert holds_card_data(other) == (other == number)
 
 
-@pytest.mark.parametrize("name", ["cvv", "CVC", "card_number", "cardNumber", "PAN", "track-2"])
+@pytest.mark.parametrize(
+    "name",
+    ["cvv", "CVC", "card_number", "cardNumber", "PAN", "track-2", "Card Verification Value"],
+)
 def test_a_field_named_for_card_data_is_refused_whatever_its_value(name: str) -> None:
     with pytest.raises(InvalidMessage, match="card data"):
         read(Authenticated, {"data": {name: "x"}})
@@ -127,6 +149,11 @@ def test_names_that_machines_draw_are_no_card_numbers() -> None:
         drawn = f"{draw.getrandbits(128):032x}"
         names = (drawn, str(UUID(drawn)), f"order-{UUID(drawn)}-7")
         assert [name for name in names if holds_card_data(name)] == []
+
+
+@pytest.mark.parametrize("text", ["42424242-4242-4242-0000-000000000000", "4242 - 4242\n42424242"])
+def test_a_card_number_in_the_shape_of_something_else_is_found(text: str) -> None:
+    assert holds_card_data(text)
 
 
 @pytest.mark.parametrize(

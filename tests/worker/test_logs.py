@@ -104,5 +104,10 @@ def test_of_two_secrets_that_begin_alike_the_longer_is_hidden_whole() -> None:
     assert Redaction(["secret-a", "secret-a-and-b"])("secret-a-and-b") == HIDDEN
 
 
+def test_a_key_is_hidden_without_its_prefix_too() -> None:
+    hide = Redaction(["sk_live_51H8canary"])
+    assert hide("Bearer 51H8canary, from sk_live_51H8canary") == f"Bearer {HIDDEN}, from {HIDDEN}"
+
+
 def test_a_word_too_short_for_a_secret_stains_no_line() -> None:
     assert Redaction(["a"])("a plain line") == "a plain line"
