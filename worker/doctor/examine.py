@@ -12,7 +12,7 @@ from temporalio.envconfig import ClientConnectConfig
 
 from cardhold.hold import Given
 from worker.cannot_start import CannotStart
-from worker.doctor import cluster, configured, reach, reservations
+from worker.doctor import cluster, configured, reach, reservations, sweep
 from worker.doctor.results import Result, Results, Verdict, cannot_look, finding, looked
 from worker.logs import Redaction
 from worker.settings import TEMPORAL_ADDRESS, Settings
@@ -51,10 +51,10 @@ async def examine(
         load: Reads the worker's configuration; None where this machine has none.
     """
     configuration, told = configured.read(load)
-    (reached, cluster_checks), (fits, gateways) = await asyncio.gather(
+    (reached, cluster_checks, last), (fits, gateways) = await asyncio.gather(
         _temporal(connection, told), _configuration(told)
     )
-    checks = [*cluster_checks, configuration, *fits, *gateways]
+    checks = [*cluster_checks, configuration, *fits, *gateways, *last]
     hide = Redaction(told.secrets if told else ())
     shown = tuple(_hidden(result, hide) for result in checks)
     findings = sum(result.verdict is Verdict.FINDING for result in shown)
@@ -70,19 +70,19 @@ async def _configuration(told: Settings | None) -> tuple[Results, Results]:
 
 async def _temporal(
     connection: Callable[[], ClientConnectConfig], told: Settings | None
-) -> tuple[bool, Results]:
-    """Whether Temporal answers, and what is found there."""
+) -> tuple[bool, Results, Results]:
+    """Whether Temporal answers, its checks, and the one that comes last of all."""
     try:
         where = connection()
         client = await connect(where)
     except CannotStart as refused:
         says = str(refused).removesuffix(".").removesuffix(": start it, or set TEMPORAL_ADDRESS")
         first = finding("temporal", says, _SET_ADDRESS)
-        blind = [cannot_look(name, _NO_TEMPORAL, _MEND_TEMPORAL) for name in _UNREACHED]
-        return False, [first, *blind]
-    results = await asyncio.gather(*_looks(client, where, told))
+        blind = [cannot_look(name, _NO_TEMPORAL, _MEND_TEMPORAL) for name in (*_UNREACHED, "sweep")]
+        return False, [first, *blind[:-1]], blind[-1:]
+    *results, last = await asyncio.gather(*_looks(client, where, told))
     flat = [result for part in results for result in part]
-    return True, [flat[0], cluster.encryption(where), *flat[1:]]
+    return True, [flat[0], cluster.encryption(where), *flat[1:]], last
 
 
 def _looks(
@@ -99,6 +99,7 @@ def _looks(
         looked("deadlines", partial(reservations.overdue, client, margin)),
         looked("attention", partial(reservations.attention, client)),
         looked("ended runs", partial(reservations.ended_badly, client)),
+        looked("sweep", partial(sweep.sweep, client)),
     )
 
 
