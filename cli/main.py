@@ -13,6 +13,7 @@ from cli.commands import acknowledge, adjust, authorize, capture, release, resch
 from cli.doctor import doctor
 from cli.exits import EPILOG, ExitCode, refuse_card_numbers, told
 from cli.listing import list_reservations
+from cli.reconcile import reconcile
 from cli.service import dev, setup, simulator, worker_command
 from cli.showing import show
 from cli.starting import start
@@ -58,7 +59,7 @@ def cardhold() -> None:
 for _command in (
     start, show, list_reservations,
     adjust, capture, release, authorize, reschedule, resolve, acknowledge,
-    dev, setup, worker_command, simulator, doctor,
+    dev, setup, worker_command, simulator, reconcile, doctor,
 ):  # fmt: skip
     cardhold.add_command(_command)
 

@@ -42,11 +42,11 @@ def dev(*, temporal_port: int, ui_port: int, simulators_port: int, data: Path, m
     )
 
 
-@click.command(short_help="Register search attributes and the retention.")
+@click.command(short_help="Prepare Temporal: search attributes, retention, schedule.")
 @click.option("--print", "print_only", is_flag=True,
               help="Print the same as commands of the temporal CLI, and do nothing.")  # fmt: skip
 def setup(*, print_only: bool) -> None:
-    """Register search attributes and set the retention; may be repeated."""
+    """Register search attributes, set the retention, schedule the sweep; may be repeated."""
     from worker import setup as steps
     from worker.settings import temporal_connection
 
