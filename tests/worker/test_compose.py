@@ -10,6 +10,7 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any, cast
@@ -210,6 +211,22 @@ def test_the_image_runs_without_root_and_installs_by_hash_alone() -> None:
     assert all(isinstance(json.loads(run), list) for run in runs)
 
 
+def test_the_image_has_no_shell_and_nothing_that_runs_in_it_asks_for_one() -> None:
+    steps = DOCKERFILE.partition("AS build")[2].partition("\nFROM ")[2].splitlines()
+    runs = [json.loads(line.removeprefix("RUN ")) for line in steps if line.startswith("RUN ")]
+    # The last step that runs: what comes after it would need what it has removed.
+    assert runs[-1][:2] == ["rm", "--force"]
+    assert {f"/usr/bin/{name}" for name in ("sh", "dash", "bash", "apt-get", "dpkg")} <= {*runs[-1]}
+    assert runs[-2][:4] == ["python", "-m", "pip", "uninstall"]
+    for name in OURS:
+        service = SERVICES[name]
+        words = [service.get("entrypoint", ["cardhold"]), service.get("command", ["worker"])]
+        # As a text it would be given to a shell; so would a check of health.
+        assert all(isinstance(word, list) for word in words)
+        assert words[0][0] in {"cardhold", "python"}
+        assert "healthcheck" not in service
+
+
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.name)
 def test_a_script_is_plain_posix_shell(script: Path) -> None:
     subprocess.run([SH, "-n", script], check=True)  # noqa: S603 - our own script
@@ -230,8 +247,9 @@ class Stubs:
         stub.chmod(0o755)
 
     def run(self, script: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        runner = sys.executable if script.endswith(".py") else SH
         return subprocess.run(  # noqa: S603 - our own script, stubs only on its PATH
-            [SH, ROOT / "deploy" / script],
+            [runner, ROOT / "deploy" / script],
             env={"PATH": str(self._folder), **environment},
             capture_output=True,
             text=True,
@@ -286,23 +304,21 @@ def test_the_schema_needs_to_know_the_database(stubs: Stubs, missing: str) -> No
 
 def test_the_namespace_is_set_up_once_if_that_works(stubs: Stubs) -> None:
     stubs.add("cardhold")
-    assert stubs.run("namespace.sh").returncode == 0
+    assert stubs.run("namespace.py").returncode == 0
     assert stubs.calls == ["cardhold setup"]
 
 
 def test_the_namespace_is_tried_again_only_while_temporal_does_not_answer(
     stubs: Stubs, tmp_path: Path
 ) -> None:
-    stubs.add("cardhold", f'[ -e "{tmp_path}/up" ] && exit 0; exit 7')
-    stubs.add("sleep", f': > "{tmp_path}/up"')
-    assert stubs.run("namespace.sh").returncode == 0
-    assert stubs.calls == ["cardhold setup", "sleep 2", "cardhold setup"]
+    stubs.add("cardhold", f'[ -e "{tmp_path}/up" ] && exit 0; : > "{tmp_path}/up"; exit 7')
+    assert stubs.run("namespace.py", SETUP_PAUSE_S="0.01").returncode == 0
+    assert stubs.calls == ["cardhold setup", "cardhold setup"]
 
 
 def test_the_namespace_gives_up_in_the_end(stubs: Stubs) -> None:
     stubs.add("cardhold", "exit 7")
-    stubs.add("sleep")
-    done = stubs.run("namespace.sh", SETUP_ATTEMPTS="3")
+    done = stubs.run("namespace.py", SETUP_ATTEMPTS="3", SETUP_PAUSE_S="0.01")
     assert done.returncode == 7
     assert stubs.calls.count("cardhold setup") == 3
     assert "did not answer 3 times" in done.stderr
@@ -310,6 +326,5 @@ def test_the_namespace_gives_up_in_the_end(stubs: Stubs) -> None:
 
 def test_what_a_person_has_to_mend_is_not_tried_again(stubs: Stubs) -> None:
     stubs.add("cardhold", "exit 2")
-    stubs.add("sleep")
-    assert stubs.run("namespace.sh").returncode == 2
+    assert stubs.run("namespace.py").returncode == 2
     assert stubs.calls == ["cardhold setup"]
