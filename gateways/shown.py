@@ -7,13 +7,16 @@ from datetime import UTC, datetime
 
 from cardhold.card_data import holds_card_data
 
+#: What stands in an answer in place of what its request was signed with (`gateways.wire`).
+HIDDEN = "[credential]"
+
 _SHOWN_MAX = 64
 _LAST4 = re.compile(r"[0-9]{4}$")
 
 
 def shown(text: str | None, *, secret: str | None = None) -> str | None:
     """The gateway's words as people may see them: short, printable, free of card and secret."""
-    if not text or holds_card_data(text) or (secret and secret in text):
+    if not text or HIDDEN in text or holds_card_data(text) or (secret and secret in text):
         return None
     return "".join(c for c in text if c.isprintable())[:_SHOWN_MAX].strip() or None
 

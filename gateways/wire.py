@@ -26,6 +26,7 @@ from cardhold.reading import InvalidMessage, read_json
 from gateways.amounts import written
 from gateways.errors import GatewayError, NoAnswer, NotSent, Undecided
 from gateways.retry_after import retry_after_s
+from gateways.shown import HIDDEN
 
 # Raised by httpx before the first byte of a request is written, and only then: without a
 # connection there is nowhere to write to, and httpcore 1.0 maps h11's LocalProtocolError only
@@ -51,7 +52,6 @@ CONNECTIONS = 32
 _CREDENTIALS = ("authorization", "x-api-key", "x-ibm-client-id")
 # A shorter one would take words out of answers that only happen to hold the same few letters.
 _CREDENTIAL_LENGTH_MIN = 6
-_HIDDEN = b"[credential]"
 
 # Both write request lines and headers to their logs: at INFO URLs, at DEBUG credentials.
 for _library in ("httpx", "httpcore"):
@@ -281,7 +281,7 @@ def _without_credentials(body: bytes, request: httpx.Request) -> bytes:
     for name in _CREDENTIALS:
         credential = request.headers.get(name, "").rpartition(" ")[2].encode()
         if len(credential) >= _CREDENTIAL_LENGTH_MIN:
-            body = body.replace(credential, _HIDDEN)
+            body = body.replace(credential, HIDDEN.encode())
     return body
 
 

@@ -135,12 +135,12 @@ def test_what_bookings_are_full_of_is_no_card_number(text: str) -> None:
 
 
 def test_a_message_full_of_digits_costs_less_than_a_workflow_task_may_last() -> None:
-    began = time.perf_counter()
+    began = time.process_time()
 
     with pytest.raises(InvalidMessage):
         read(Capture, {"reason": "1 " * 120_000})
 
-    assert time.perf_counter() - began < 1.5
+    assert time.process_time() - began < 1.5
 
 
 def test_names_that_machines_draw_are_no_card_numbers() -> None:

@@ -10,6 +10,7 @@ from pydantic import Field, SecretStr
 from cardhold.fields import Duration
 from cardhold.hold import OperationKind
 from cardhold.messages import PaymentMethodKind
+from domain.capabilities import Capabilities
 from gateways.account import AccountSettings, HeaderSecret, Kind, Url
 from gateways.adapters.sibs.adapter import Sibs, open_sibs
 from gateways.adapters.sibs.bodies import Terms
@@ -64,6 +65,11 @@ class SibsAccount(AccountSettings):
     amount_qualifier: Literal["DEFAULT", "ESTIMATED", "ACTUAL"] = "DEFAULT"
     return_url_field: Literal["redirectUrl", "shopURL", "none"] = "redirectUrl"
     processing_time: Duration = timedelta(minutes=5)
+
+    def capabilities(self) -> Capabilities:
+        """What the terminal can do."""
+        its_own = {"finds": self.look_up_by_reference}
+        return super().capabilities().model_copy(update=its_own)
 
 
 def _open(settings: SibsAccount) -> Sibs:

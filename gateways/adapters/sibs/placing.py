@@ -31,6 +31,7 @@ from gateways.adapters.sibs.line import ANSWERED, Line, Site, path_of
 from gateways.adapters.sibs.problems import NAME, OK_CODE, declined, refusal
 from gateways.errors import NotSent, OutcomeUnknown, Refused, Undecided
 from gateways.port import Named
+from gateways.shown import HIDDEN
 from gateways.wire import Answer, read
 
 # Both are documented for an order (Checkout 2.0.0).
@@ -45,9 +46,10 @@ def may_be_on_its_way(call: Call) -> bool:
 
 
 def known_secrets(call: Call, site: Site) -> tuple[str, ...]:
-    """What no text about this call may show."""
+    """What no text about this call may show: nor the place where our credentials stood."""
     method = call.payment_method
-    return site.secrets if method is None else (*site.secrets, method.token)
+    ours = (*site.secrets, HIDDEN)
+    return ours if method is None else (*ours, method.token)
 
 
 class Placing:

@@ -50,6 +50,7 @@ from gateways.adapters.xmoney.steps import after_sending, before_sending
 from gateways.adapters.xmoney.words import NAME
 from gateways.errors import Refused, Undecided
 from gateways.port import Listed, Named
+from gateways.shown import HIDDEN
 from gateways.wire import Answer, Wire, parse, read, request
 
 _log = logging.getLogger(__name__)
@@ -192,7 +193,7 @@ class XMoney(Adapter[Site]):
         """Nothing is held before the guest has been at their bank."""
         redirect = read(RedirectAnswer, answer, gateway=NAME)
         scheme = urlsplit(self._site.base_url).scheme
-        secrets = (self._site.bearer.get_secret_value(), token_of(named) or "")
+        secrets = (HIDDEN, token_of(named) or "")
         none = named.call.amount.model_copy(update={"amount_minor": 0})
         return Payment(
             payment_id=ordered.transactionId,
