@@ -13,10 +13,6 @@ SWEEP_ACCOUNTS = "sweep_accounts"
 #: Compares what an account's gateway shows as held with what the reservations say.
 SWEEP_ACCOUNT = "sweep_account"
 
-#: The signal with which a sweep asks a reservation to look at its payment, since the gateway's list
-#: shows something else than the reservation does. It has no payload.
-LOOK = "look"
-
 
 class Failure(StrEnum):
     """The ``type`` of what an activity fails with; all but `UNDECIDED` are tried again."""

@@ -193,7 +193,6 @@ class _Comparison:
             names=frozenset({self._name(id_, _FIRST)}),
             started_at=row.started_at,
             ended_at=row.closed_at,
-            state=row.state,
             attention=row.attention,
             remaining=row.remaining,
         )

@@ -51,7 +51,6 @@ class Known:
     names: frozenset[str]
     started_at: datetime
     ended_at: datetime | None = None
-    state: str | None = None
     attention: str | None = None
     remaining: Money | None = None
     hold: Hold | None = None

@@ -226,6 +226,9 @@ def _workflow_tasks() -> int:
 
 
 def _activities(told: Settings) -> int:
-    """One call a connection: more would wait for one inside the call's own time limit."""
+    """One call a connection: more would wait for one inside the call's own time limit.
+
+    And one for each account's sweep, which rests between its calls and takes no turn from others.
+    """
     connections = sum(account.connections for account in told.accounts.values())
-    return told.worker.activities_max or connections
+    return (told.worker.activities_max or connections) + len(told.accounts)

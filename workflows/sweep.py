@@ -17,11 +17,11 @@ from temporalio import workflow
 from temporalio.common import Priority
 from temporalio.exceptions import ActivityError, ApplicationError, FailureError
 
-from activities.declared import LOOK, SWEEP_ACCOUNT, SWEEP_ACCOUNTS
+from activities.declared import SWEEP_ACCOUNT, SWEEP_ACCOUNTS
 from cardhold.fields import AccountName, Duration
 from cardhold.hold import OperationKind
 from cardhold.messages import Message
-from cardhold.names import ErrorType, workflow_id
+from cardhold.names import SIGNAL_LOOK, ErrorType, workflow_id
 from cardhold.reading import InvalidMessage
 from domain.calls import Call, Ending, Settled
 from domain.findings import AccountReport, Finding, Step, SweepOf, SweepReport
@@ -196,7 +196,7 @@ async def _asked_to_look(finding: Finding) -> Finding:
     """Let the reservation look for itself: it alone judges, and raises `external_change`."""
     handle = workflow.get_external_workflow_handle(workflow_id(finding.reservation_id or ""))
     try:
-        await handle.signal(LOOK)
+        await handle.signal(SIGNAL_LOOK)
     except FailureError:
         return finding.model_copy(update={"step": Step.REPORT, "detail": "it has just ended"})
     return finding.model_copy(update={"step": Step.ASKED_TO_LOOK})

@@ -11,6 +11,8 @@ from collections import Counter
 from typing import Any
 
 import pytest
+from temporalio.client import WorkflowFailureError
+from temporalio.exceptions import ApplicationError
 
 from cardhold.money import Money
 from domain.calls import Call
@@ -147,11 +149,15 @@ async def test_what_somebody_did_in_the_portal_is_looked_at_by_the_reservation(
         reserved = await here.start()
         await in_the_portal(here, reserved, verb, amount_minor)
         report = await here.sweep_later()
-        heard = await signals(reserved)
+        await here.until_listed(
+            f"WorkflowId = '{reserved.handle.id}' AND CardholdAttention = 'external_change'"
+        )
+        again = await here.sweep()
 
     assert found(report) == [("missing_at_gateway", "asked_to_look")]
     assert report["findings"][0]["recorded"] == {"amount_minor": 100_00, "currency": "USD"}
-    assert heard == {"look": 1}
+    # A person knows now.
+    assert (found(again), counted(again)) == ([], {"busy": 1})
 
 
 async def test_the_schedules_next_sweep_tells_and_asks_nothing_twice(stack: Stack) -> None:
@@ -235,6 +241,29 @@ async def test_a_gateway_that_does_not_answer_is_told_and_nothing_is_made_of_it(
 
     assert "credentials" in report["failed"]
     assert report["findings"] == []
+
+
+async def test_a_gateway_that_wants_to_be_left_alone_is_asked_again_later(stack: Stack) -> None:
+    async with swept(stack) as here:
+        await here.start()
+        await here.stack.fault("look_up", "throttle", retry_after_s=1)
+        report = await here.sweep()
+
+    assert (found(report), counted(report)) == ([], {"open": 1, "agreed": 1})
+
+
+async def test_a_start_that_cannot_be_read_fails_as_what_it_is(stack: Stack) -> None:
+    async with swept(stack) as here:
+        with pytest.raises(WorkflowFailureError) as failed:
+            await here.stack.client.execute_workflow(
+                "Sweep",
+                {"acounts": []},
+                id=f"sweep-of-nothing-{here.name}",
+                task_queue=here.stack.task_queue,
+            )
+
+    assert isinstance(failed.value.cause, ApplicationError)
+    assert failed.value.cause.type == "InvalidRequest"
 
 
 async def test_a_gateway_without_a_list_says_so(stack: Stack) -> None:
