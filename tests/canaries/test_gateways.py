@@ -126,6 +126,8 @@ async def test_nothing_of_a_broken_answer_is_kept(deployment: Deployment, name: 
 
 
 async def test_the_canaries_were_where_they_would_be_found(deployment: Deployment) -> None:
+    for name in GATEWAYS:
+        await deployment.held(deployment.request(name))
     handle, _ = await deployment.held(deployment.request("sibs"))
     texts = await deployment.kept.texts([handle.id])
     token = TOKENS["sibs"]
