@@ -15,7 +15,9 @@ from temporalio.client import (
     ScheduleActionStartWorkflow,
     ScheduleSpec,
 )
+from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
 
+from activities.converter import data_converter
 from activities.holds import Holds
 from activities.sweep import Sweeps
 from domain.capabilities import Capabilities
@@ -26,6 +28,7 @@ from gateways.port import Listed, Listing
 from tests.workflows.stack import TOKEN, Json, Reserved, Stack
 from worker import settings
 from worker.main import worker_for
+from workflows.sweep import Sweep
 
 # What is younger is not judged; so short, that a test needs no more than to wait.
 QUARANTINE_S = 1
@@ -77,13 +80,20 @@ class Swept:
                 await asyncio.sleep(_STEP_S)
 
     async def sweep(self, quarantine_s: int = QUARANTINE_S) -> Json:
-        """Sweep once by hand, and give the account's report."""
-        report = await self.stack.client.execute_workflow(
+        """Sweep once by hand, and give the account's report; its history replays."""
+        handle = await self.stack.client.start_workflow(
             "Sweep",
             {"accounts": [self.name], "quarantine": f"PT{quarantine_s}S", "patience": "PT20S"},
             id=f"cardhold-sweep-{uuid.uuid4().hex}",
             task_queue=self.stack.task_queue,
         )
+        report = await handle.result()
+        replayer = Replayer(
+            workflows=[Sweep],
+            data_converter=data_converter,
+            workflow_runner=UnsandboxedWorkflowRunner(),
+        )
+        await replayer.replay_workflow(await handle.fetch_history())
         [account] = report["accounts"]
         return account
 
