@@ -245,6 +245,16 @@ OTHER = {"id": "other", "idempotency_id": "theirs", "meta": {"reference": "THEIR
 ROW = {"id": "a", "idempotency_id": authorize().key}
 
 
+@pytest.mark.parametrize("type_", ["void", "capture", "refund"])
+async def test_what_was_done_to_a_hold_later_is_not_taken_for_the_hold(type_: str) -> None:
+    later = {**ROW, "id": "later", "type": type_}
+    seen = listing(page(later, ROW), a=transaction(id="a"))
+    found = await stax(seen).look_up(authorize())
+    assert found is not None
+    assert found.payment_id == "a"
+    assert await stax(listing(page(later))).look_up(authorize()) is None
+
+
 @pytest.mark.parametrize(
     "row",
     [

@@ -57,6 +57,8 @@ AMOUNT_FIELDS: Mapping[str, tuple[str, ...]] = {
     "amount": ("amount",),
 }
 _ON_FILE = {"transaction_initiation_type": "MIT", "transaction_schedule_type": "unscheduled"}
+# What holds nothing itself, and is a hold's child ("Retrieve a list of transactions", `type`).
+_LATER = ("capture", "void", "refund")
 # Which of several transactions under one name is the one: what may hold money comes first.
 _RANK = {
     PaymentState.OPEN: 0,
@@ -85,11 +87,17 @@ class _Row(WireModel):
     """What tells in a list whose transaction it is; whatever else it is, is not read there."""
 
     id: str
+    type: object = None
     idempotency_id: str | None = None
     meta: object = None
 
     def is_of(self, named: Named) -> bool:
-        """Whether it was made under one of our names for this very operation."""
+        """Whether it was made under one of our names for this very operation.
+
+        What was done to a hold later is listed too, and may repeat what the hold was made under.
+        """
+        if self.type in _LATER:
+            return False
         return Child(id="-", idempotency_id=self.idempotency_id, meta=self.meta).is_of(named)
 
 
