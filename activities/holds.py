@@ -190,10 +190,12 @@ class _Attempt:
         # A release looks before it leaps, always: to reverse what somebody has captured meanwhile
         # would be a refund, which nobody asked for.
         releases = self._call.kind is OperationKind.RELEASE
-        if self._look_first or releases or self._is_of_an_earlier_run:
+        looks = self._look_first or releases or self._is_of_an_earlier_run
+        if looks or self._may_stand_already(gateway):
             found = await self._looked_before(gateway)
             if found.ending is not Ending.ABSENT:
-                return found
+                was_there = self._is_first and not self._call.repeated
+                return found.model_copy(update={"found": was_there})
             self._must_not_be_on_its_way()
         if not self._is_first and not self._is_harmless(gateway):
             message = "an earlier attempt may have been carried out, and no key makes it harmless"
@@ -203,6 +205,15 @@ class _Attempt:
         except (Refused, Unauthorized) as error:
             self._must_be_the_first(str(error))
             raise
+
+    def _may_stand_already(self, gateway: Gateway) -> bool:
+        """Whether a second sending of an authorization would be a second hold.
+
+        A reservation whose run was terminated, and deleted or older than Temporal keeps runs, may
+        be started again; where no key says that it is the same, only a look can.
+        """
+        can, kind = gateway.capabilities, self._call.kind
+        return kind is OperationKind.AUTHORIZE and kind not in can.idempotent and can.finds
 
     async def _looked_before(self, gateway: Gateway) -> Settled:
         """Look before sending.

@@ -120,6 +120,7 @@ class Settled(Fact):
         error: For `Ending.NOT_DONE`: what the caller is told, where it is more than a refusal.
         field: The field of the request that is wrong, with ``error``.
         reference: The reference that was sent, which the gateway's portal finds.
+        found: It was at the gateway before this run had sent it.
         capabilities: What the account can do; every answer to an authorization carries it.
     """
 
@@ -129,4 +130,5 @@ class Settled(Fact):
     error: ErrorType | None = None
     field: str | None = None
     reference: str | None = None
+    found: bool = False
     capabilities: Capabilities | None = None

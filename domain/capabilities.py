@@ -48,6 +48,7 @@ class Capabilities(Fact):
             operations' own references tell.
         shows_expiry: The payment itself shows that it has lapsed; otherwise it is gone when its
             time is over and the gateway refuses to release it.
+        finds: An authorization whose answer was lost can be found by our reference.
         action_wait: How long the guest has for 3-D Secure, where the gateway sets no end.
         return_hosts: Where a guest may be sent back to afterwards; ``*`` is anywhere.
         merchant_category: The merchant's category code (ISO 18245), for the expiry rules.
@@ -69,5 +70,6 @@ class Capabilities(Fact):
     merchant_category: str | None = None
     shows_later: bool = True
     shows_expiry: bool = True
+    finds: bool = True
     action_wait: timedelta = timedelta(minutes=15)
     return_hosts: frozenset[str] = frozenset()

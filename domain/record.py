@@ -133,8 +133,11 @@ class Record:
     warned: bool = False
     was_reset: bool = False
     """An earlier run of this reservation may have gone further than this one has."""
+    found: bool = False
+    """The hold was at the gateway before this run had sent anything."""
     cautious: bool = False
-    """Look before every sending: a person's word may stand against what the gateway has."""
+    """Look before every sending: a person's word, or a run before this one, may stand against what
+    we have."""
     deadline_capture_tried: bool = False
     release_again_at: datetime | None = None
     external: Payment | None = None

@@ -75,7 +75,7 @@ def _state_of(record: Record, entry: Entry, settled: Settled) -> OperationState:
 def is_partial(record: Record, entry: Entry, settled: Settled) -> bool:
     """Whether an approval is for less than was asked: it is released, and counts as a decline.
 
-    A hold that an earlier run of this reservation has lowered since is not one.
+    A hold that an earlier run of this reservation may have lowered since is not one.
     """
     payment = settled.payment
     return (
@@ -83,7 +83,7 @@ def is_partial(record: Record, entry: Entry, settled: Settled) -> bool:
         and settled.ending is Ending.DONE
         and payment is not None
         and payment.state is PaymentState.OPEN
-        and not record.was_reset
+        and not (record.was_reset or settled.found)
         and payment.authorized.amount_minor < entry.amount.amount_minor
     )
 
@@ -112,6 +112,10 @@ def _authorized(record: Record, entry: Entry, settled: Settled, now: datetime) -
         record.declined_at = now
         record.forget_the_attempt()
         return
+    if settled.found:
+        # Of a reservation that was started a second time, say: what its first run sent since, this
+        # one would send again.
+        record.found = record.cautious = True
     record.ledger.authorize(entry.amount.amount_minor)
     record.gateway_reference = payment.reference or settled.reference
     record.placed(payment, _placed_at(payment, entry.sent_at or now, now))

@@ -82,11 +82,13 @@ class Desk:
 
     def _acknowledge(self) -> None:
         record = self._record
-        if record.external is not None and record.has_attention(AttentionReason.EXTERNAL_CHANGE):
+        if record.has_attention(AttentionReason.EXTERNAL_CHANGE):
             if record.life.state not in RESTING:
                 message = "an operation is under way: acknowledge when it is decided"
                 raise Problem(ErrorType.ILLEGAL_MOVE, message)
-            adopt(record, record.external)
+            if record.external is not None:
+                adopt(record, record.external)
+            record.end_attention(AttentionReason.EXTERNAL_CHANGE)
         elif record.has_attention(AttentionReason.EXPIRING_SOON):
             record.end_attention(AttentionReason.EXPIRING_SOON)
         else:

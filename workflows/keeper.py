@@ -249,6 +249,10 @@ class Keeper:
         record = self.record
         if not self._has_yet_to_look():
             return
+        if not record.capabilities.shows_later:
+            self._has_looked = True
+            self._tell_that_nothing_shows_it()
+            return
         errand = self._probe()
         await self._waiting.until(lambda: errand.is_back() or bool(self.inbox.waiting))
         if not errand.is_back():
@@ -267,10 +271,23 @@ class Keeper:
         adopted = record.request.payment_method.kind is PaymentMethodKind.EXISTING_HOLD
         placed_at = record.authorized_at or record.created_at
         is_older = placed_at < record.created_at and not adopted
-        was_here = self._carrier.courier.was_reset or is_older
-        has_reason = self.inbox.look or (was_here and not self._has_looked)
-        can_tell = record.capabilities.shows_later and record.life.state in RESTING
-        return has_reason and can_tell
+        was_here = self._carrier.courier.was_reset or is_older or record.found
+        is_told_to = self.inbox.look and record.capabilities.shows_later
+        has_reason = is_told_to or (was_here and not self._has_looked)
+        return has_reason and record.life.state in RESTING
+
+    def _tell_that_nothing_shows_it(self) -> None:
+        """What an earlier run captured or freed, only a person can see at this gateway.
+
+        Its own instructions, given again under the names that they had, are found and adopted.
+        """
+        told = (
+            "an earlier run has held this, and the gateway does not show what was done since:"
+            " compare with its portal. What is asked again under its own command_id is looked up"
+            " and not done twice"
+        )
+        self.record.raise_attention(AttentionReason.EXTERNAL_CHANGE, workflow.now(), told)
+        self._waiting.tell()
 
     def _probe(self) -> Errand:
         """Look at the payment, whatever was done to it and by whom."""

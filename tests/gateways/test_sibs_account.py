@@ -40,6 +40,9 @@ def test_what_sibs_can_do_and_what_it_cannot() -> None:
     assert (can.raises, can.lowers, can.captures_max, can.frees_rest) == (False, True, None, False)
     assert (can.idempotent, can.key_life, can.shows_later) == (frozenset(), timedelta(0), False)
     assert can.processing_time == timedelta(minutes=5)
+    assert can.finds
+    blind = read_account("desk", {**TABLE, "look_up_by_reference": False})
+    assert not build("desk", blind).capabilities.finds
     assert KINDS["sibs"].profile.asks_guest
     assert KINDS["sibs"].profile.reference.finds == frozenset(OperationKind)
 

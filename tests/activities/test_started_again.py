@@ -1,0 +1,68 @@
+"""Whether an authorization is looked for before its first sending, and what is said of a find.
+
+The same scripted gateway as for the other attempts; what it was asked, in order, is the oracle.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from cardhold.hold import OperationKind
+from domain.calls import Ending
+from domain.capabilities import Capabilities
+from domain.outcome import Approved
+from gateways.errors import Undecided
+from tests.activities.test_holds import (
+    HELD,
+    KEYS,
+    NO_KEYS,
+    TAKEN,
+    Scripted,
+    attempt,
+    call,
+    failure,
+)
+
+AUTHORIZE = call(OperationKind.AUTHORIZE)
+
+
+async def test_where_no_key_makes_a_second_sending_harmless_it_is_looked_for() -> None:
+    gateway = Scripted([None, Approved(HELD)], NO_KEYS)
+    settled = await attempt(gateway, AUTHORIZE)
+
+    assert gateway.asked == ["look_up", "authorize"]
+    assert (settled.ending, settled.found) == (Ending.DONE, False)
+
+
+@pytest.mark.parametrize("capabilities", [KEYS, NO_KEYS.model_copy(update={"finds": False})])
+async def test_where_a_key_does_or_nothing_can_be_found_it_is_sent(
+    capabilities: Capabilities,
+) -> None:
+    gateway = Scripted([Approved(HELD)], capabilities)
+    settled = await attempt(gateway, AUTHORIZE)
+
+    assert gateway.asked == ["authorize"]
+    assert settled.found is False
+
+
+async def test_what_is_there_before_the_first_sending_is_found_and_not_sent() -> None:
+    gateway = Scripted([TAKEN], NO_KEYS)
+    settled = await attempt(gateway, AUTHORIZE)
+
+    assert gateway.asked == ["look_up"]
+    assert (settled.payment, settled.found) == (TAKEN, True)
+
+
+async def test_what_this_run_may_have_sent_itself_is_no_find() -> None:
+    repeated = AUTHORIZE.model_copy(update={"repeated": True, "look_first": True})
+    for of, number in ((AUTHORIZE, 2), (repeated, 1)):
+        settled = await attempt(Scripted([HELD], NO_KEYS), of, number)
+        assert settled.found is False
+
+
+async def test_where_it_cannot_be_looked_for_nothing_is_sent() -> None:
+    gateway = Scripted([Undecided("HTTP 500")], NO_KEYS)
+    error = await failure(gateway, AUTHORIZE)
+
+    assert gateway.asked == ["look_up"]
+    assert (error.type, error.non_retryable) == ("NotSent", False)

@@ -1,0 +1,155 @@
+"""An operator's reset at the gateways that keep no keys, with the messages since left out.
+
+A gateway that shows what was done later is compared with. SIBS shows of a hold only how its
+authorization ended: there a person is told, and what they ask again under the name that it had
+is found. The bank's books are the verdict.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from datetime import timedelta
+
+import pytest
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
+from temporalio.service import RPCError
+
+from tests.workflows.checks import adds_up, agrees
+from tests.workflows.gateways import PLACES, Place, everywhere, of
+from tests.workflows.stack import Json, Reserved, Stack
+from tests.workflows.test_resets import NO_MESSAGES, points, reset
+
+DEADLINE = timedelta(days=6, hours=12, minutes=1)
+SHOWN = tuple(place for place in PLACES if place.can.shows_later and place.gateway != "payroc")
+
+
+async def reset_bare(stack: Stack, reserved: Reserved, point: int) -> Reserved:
+    """Reset to a point, and leave out every message since; the new run."""
+    run = await reserved.handle.describe()
+    await stack.client.workflow_service.reset_workflow_execution(
+        ResetWorkflowExecutionRequest(
+            namespace=stack.client.namespace,
+            workflow_execution=WorkflowExecution(workflow_id=run.id, run_id=run.run_id),
+            reason="an operator's reset",
+            workflow_task_finish_event_id=point,
+            request_id=f"{run.run_id}-{point}",
+            reset_reapply_exclude_types=NO_MESSAGES,
+        )
+    )
+    anew = Reserved(stack, stack.client.get_workflow_handle(run.id))
+    stack.opened[:] = [each for each in stack.opened if each.handle.id != run.id]
+    stack.opened.append(anew)
+    with contextlib.suppress(RPCError):
+        await anew.signal("are-you-there")
+    return anew
+
+
+async def told(reserved: Reserved) -> Json:
+    async with asyncio.timeout(15):
+        while (hold := await reserved.hold())["attention"] is None:
+            await asyncio.sleep(0.05)
+    assert hold["attention"]["reason"] == "external_change"
+    return hold
+
+
+async def captured_in_parts(stack: Stack, place: Place) -> tuple[Reserved, list[Json]]:
+    """30.00 and then 25.00 of 100.00, the rest freed; the run has ended."""
+    reserved, _ = await stack.start(**place.request())
+    asks: list[Json] = [
+        {"amount": place.money(30_00), "final": False, "command_id": "breakfast"},
+        {"amount": place.money(25_00), "command_id": "out"},
+    ]
+    for ask in asks:
+        await reserved.update("capture", ask)
+    await reserved.ended()
+    return reserved, asks
+
+
+async def test_where_nothing_shows_it_a_person_is_told_and_their_word_again_is_found(
+    stack: Stack,
+) -> None:
+    sibs = of("sibs")
+    reserved, asks = await captured_in_parts(stack, sibs)
+    books = await stack.books()
+    first, *_ = await points(reserved)
+
+    anew = await reset_bare(stack, reserved, first)
+    hold = await told(anew)
+    assert "command_id" in hold["attention"]["detail"]
+    hold = await anew.update("acknowledge")
+    assert hold["attention"] is None
+    for ask in asks:
+        await anew.update("capture", ask)
+    ended = await anew.ended()
+    adds_up(ended)
+    agrees(ended, await stack.book())
+    assert (ended["state"], ended["captured"]) == ("captured", sibs.money(55_00))
+    assert await stack.books() == books
+
+
+@pytest.mark.parametrize("on_deadline", ["release", "capture"])
+async def test_where_nothing_shows_it_and_nobody_answers_the_deadline_moves_nothing(
+    stack: Stack, on_deadline: str
+) -> None:
+    reserved, _ = await stack.start(**of("sibs").request(), on_deadline=on_deadline)
+    await reserved.update("capture", {"amount": of("sibs").money(60_00), "command_id": "out"})
+    await reserved.ended()
+    books = await stack.books()
+    first, *_ = await points(reserved)
+
+    anew = await reset_bare(stack, reserved, first)
+    await told(anew)
+    await anew.skip(DEADLINE)
+    hold = await anew.hold()
+    assert hold["attention"]["reason"] == "external_change"
+    assert "done" not in {entry["state"] for entry in hold["operations"][1:]}
+    assert await stack.books() == books
+
+
+async def test_at_the_others_every_point_ends_as_the_books_say(stack: Stack) -> None:
+    async def at(place: Place) -> None:
+        reserved, _ = await stack.start(**place.request())
+        await reserved.update("capture", {"amount": place.money(60_00), "command_id": "out"})
+        before = await reserved.ended()
+        book = await stack.book_of(before)
+        run_id = (await reserved.handle.describe()).run_id
+        for point in await points(reserved):
+            ended = await reset(stack, reserved, run_id, point, bare=True)
+            adds_up(ended)
+            assert (ended["state"], ended["captured"]) == ("captured", place.money(60_00)), point
+            assert await stack.book_of(ended) == book, point
+
+    await everywhere(at, SHOWN)
+
+
+async def test_a_hold_that_was_released_is_found_so(stack: Stack) -> None:
+    async def at(place: Place) -> None:
+        reserved, _ = await stack.start(**place.request())
+        await reserved.update("release", {"command_id": "cancelled"})
+        before = await reserved.ended()
+        book = await stack.book_of(before)
+        run_id = (await reserved.handle.describe()).run_id
+        first, *_ = await points(reserved)
+        ended = await reset(stack, reserved, run_id, first, bare=True)
+        assert (ended["state"], ended["payment_id"]) == ("released", before["payment_id"])
+        assert await stack.book_of(ended) == book
+
+    await everywhere(at, SHOWN)
+
+
+async def test_a_release_that_nothing_shows_is_not_made_again(stack: Stack) -> None:
+    sibs = of("sibs")
+    reserved, _ = await stack.start(**sibs.request())
+    await reserved.update("release", {"command_id": "cancelled"})
+    before = await reserved.ended()
+    books = await stack.books()
+    first, *_ = await points(reserved)
+
+    anew = await reset_bare(stack, reserved, first)
+    hold = await told(anew)
+    assert hold["payment_id"] == before["payment_id"]
+    await anew.update("release", {"command_id": "cancelled"})
+    assert (await anew.ended())["state"] == "released"
+    assert await stack.books() == books
