@@ -17,10 +17,19 @@ from html import escape
 from aiohttp import web
 from pydantic import BaseModel
 
-from simulator.faces.face import Ground
+from simulator.ground import Ground
 
 # As long as a guest may look for a telephone; no gateway here publishes a figure.
 LIFE = timedelta(minutes=15)
+_STYLE = (
+    "body{margin:0;min-height:100vh;display:grid;place-items:center;background:#eef1f4;"
+    "font:18px/1.5 system-ui,sans-serif;color:#1c2733}"
+    "main{background:#fff;padding:2rem 2.5rem;border-radius:12px;box-shadow:0 2px 12px rgb(0 0 0/.13)}"
+    "h1{font-size:1.1rem;margin:0 0 .5rem;color:#5a6b7b}p{font-size:1.4rem;margin:0 0 1.5rem}"
+    "button{font:inherit;padding:.5rem 1.4rem;margin-right:.5rem;border-radius:8px;"
+    "border:1px solid #1f6f54;background:#1f6f54;color:#fff;cursor:pointer}"
+    "button[value=fail]{background:#fff;color:#1f6f54}"
+)
 
 
 class ChallengeState(StrEnum):
@@ -175,6 +184,8 @@ def _is_over(challenge: Challenge, now: datetime) -> bool:
 def _html(status: int, text: str, form: str = "") -> web.Response:
     page = (
         '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>3-D Secure</title>'
-        f"</head><body><h1>The simulated bank</h1><p>{escape(text)}</p>{form}</body></html>"
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<style>{_STYLE}</style></head><body><main><h1>The simulated bank</h1>"
+        f"<p>{escape(text)}</p>{form}</main></body></html>"
     )
     return web.Response(status=status, text=page, content_type="text/html")

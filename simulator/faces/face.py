@@ -1,22 +1,11 @@
-"""What every gateway's face is given, and what the server expects of one."""
+"""What the server expects of a gateway's face."""
 
-from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
 from aiohttp import web
 
-from simulator.bank import Bank
-from simulator.faults import Fault, Faults
-from simulator.store import Store
-
-
-@dataclass(frozen=True, slots=True)
-class Ground:
-    """What all faces share."""
-
-    bank: Bank
-    faults: Faults
-    store: Store
+from simulator.faults import Fault
+from simulator.ground import Ground
 
 
 class Face(Protocol):

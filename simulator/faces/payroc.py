@@ -20,7 +20,6 @@ from aiohttp import web
 from pydantic import BaseModel
 
 from simulator.counter import Counter, in_its_words
-from simulator.faces.face import Ground
 from simulator.faces.payroc_idempotency import Idempotency, Saved, fingerprint_of, key_of
 from simulator.faces.payroc_identity import Identity
 from simulator.faces.payroc_listing import matching, page
@@ -42,6 +41,7 @@ from simulator.faces.payroc_requests import (
 from simulator.faces.payroc_till import Ask, Till, Told
 from simulator.faces.payroc_tokens import SingleUseTokens
 from simulator.faults import Fault, Operation
+from simulator.ground import Ground
 from simulator.weather import dawdle, json_response
 
 B = TypeVar("B", bound=BaseModel)

@@ -9,7 +9,6 @@ from datetime import UTC, datetime, time, timedelta
 
 from pydantic import BaseModel
 
-from simulator.faces.face import Ground
 from simulator.faces.payroc_cards import Card
 from simulator.faces.payroc_payments import Payment, Standing
 from simulator.faces.payroc_problems import NOT_FOUND, Problem
@@ -21,6 +20,7 @@ from simulator.faces.payroc_requests import (
     SignatureItem,
     Tip,
 )
+from simulator.ground import Ground
 from simulator.ledger import Hold, State
 
 GATEWAY = "payroc"

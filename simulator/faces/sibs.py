@@ -34,7 +34,6 @@ from aiohttp import web
 from simulator.clock import stamp
 from simulator.counter import Counter, in_its_words
 from simulator.decimals import plain, written
-from simulator.faces.face import Ground
 from simulator.faces.sibs_amounts import value_of
 from simulator.faces.sibs_answers import (
     DECLINED,
@@ -58,6 +57,7 @@ from simulator.faces.sibs_requests import (
 )
 from simulator.faces.sibs_till import Ask, Till
 from simulator.faults import Armed, Fault, Operation
+from simulator.ground import Ground
 from simulator.weather import dawdle
 
 # Published clients and pages have these base URLs, each with /payments after it.

@@ -23,10 +23,10 @@ from pydantic import BaseModel, ConfigDict
 
 from simulator.challenges import Challenges, ChallengeState
 from simulator.decimals import plain
-from simulator.faces.face import Ground
 from simulator.faces.sibs_amounts import value_of
 from simulator.faces.sibs_answers import Status, conflict, not_found
 from simulator.faces.sibs_requests import CreateOrder, FollowUp, Purchase, return_url_of
+from simulator.ground import Ground
 from simulator.ledger import Hold, Kind, State
 
 GATEWAY = "sibs"

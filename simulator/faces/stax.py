@@ -41,7 +41,6 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from simulator.counter import Counter, in_its_words
-from simulator.faces.face import Ground
 from simulator.faces.stax_listing import customers, page, transactions
 from simulator.faces.stax_methods import Wallet
 from simulator.faces.stax_problems import Wording, of_status, unauthorized
@@ -52,6 +51,7 @@ from simulator.faces.stax_till import Ask, Till, Told
 from simulator.faces.stax_transactions import Processor
 from simulator.faces.stax_wire import read, response
 from simulator.faults import Fault, Operation
+from simulator.ground import Ground
 from simulator.weather import dawdle
 
 # Books one request, given its id in the path ("" if there is none), its body, its API key and how

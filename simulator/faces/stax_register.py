@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 
 from simulator.clock import BankClock
-from simulator.faces.face import Ground
 from simulator.faces.stax_methods import Method
 from simulator.faces.stax_problems import Problem, refused, unknown_id
 from simulator.faces.stax_requests import Charge
 from simulator.faces.stax_transactions import Processor, Transaction, Type
+from simulator.ground import Ground
 from simulator.ledger import Hold, Kind, State
 
 GATEWAY = "stax"

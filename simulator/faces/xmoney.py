@@ -25,7 +25,6 @@ from aiohttp import web
 
 from simulator.challenges import Challenge
 from simulator.counter import Counter, in_its_words
-from simulator.faces.face import Ground
 from simulator.faces.xmoney_answers import Answer, Item, Wording, of_status, refused
 from simulator.faces.xmoney_listing import customer_of, orders, page, transactions
 from simulator.faces.xmoney_payments import (
@@ -51,6 +50,7 @@ from simulator.faces.xmoney_requests import (
 from simulator.faces.xmoney_till import SOFTLY, Ask, Till
 from simulator.faces.xmoney_wallet import Wallet
 from simulator.faults import Fault, Operation
+from simulator.ground import Ground
 from simulator.weather import dawdle
 
 _ORDER, _TRANSACTION = "/order/{order_id}", "/transaction/{transaction_id}"

@@ -31,7 +31,6 @@ from decimal import Decimal
 from simulator.bank import Promise, in_seconds
 from simulator.challenges import Challenge, Challenges
 from simulator.decimals import major_of
-from simulator.faces.face import Ground
 from simulator.faces.xmoney_amounts import minor_of, text_of
 from simulator.faces.xmoney_answers import (
     REFUSED_BY_BANK,
@@ -55,6 +54,7 @@ from simulator.faces.xmoney_register import GATEWAY, Register
 from simulator.faces.xmoney_requests import Capture, CreateOrder, Undo
 from simulator.faces.xmoney_wallet import CHALLENGED, DECLINED, SOFT_DECLINED, Wallet
 from simulator.faults import Armed, Fault
+from simulator.ground import Ground
 from simulator.ledger import Hold, Kind, State
 
 BY_BANK = Refusal(code=REFUSED_BY_BANK, reason="Declined by Bank")
