@@ -24,7 +24,7 @@ LIFE = timedelta(minutes=15)
 _STYLE = (
     "body{margin:0;min-height:100vh;display:grid;place-items:center;background:#eef1f4;"
     "font:18px/1.5 system-ui,sans-serif;color:#1c2733}"
-    "main{background:#fff;padding:2rem 2.5rem;border-radius:12px;box-shadow:0 2px 12px rgb(0 0 0/.13)}"
+    "main{background:#fff;padding:2rem 2.5rem;border:1px solid #d5dce2;border-radius:12px}"
     "h1{font-size:1.1rem;margin:0 0 .5rem;color:#5a6b7b}p{font-size:1.4rem;margin:0 0 1.5rem}"
     "button{font:inherit;padding:.5rem 1.4rem;margin-right:.5rem;border-radius:8px;"
     "border:1px solid #1f6f54;background:#1f6f54;color:#fff;cursor:pointer}"
