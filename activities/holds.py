@@ -207,13 +207,16 @@ class _Attempt:
             raise
 
     def _may_stand_already(self, gateway: Gateway) -> bool:
-        """Whether a second sending of an authorization would be a second hold.
+        """Whether to go on from a run that we know nothing of could move money twice.
 
         A reservation whose run was terminated, and deleted or older than Temporal keeps runs, may
-        be started again; where no key says that it is the same, only a look can.
+        be started again; where no key says that it is the same, only a look can. Where the hold has
+        a key and its several captures have none, those captures would be made once more.
         """
         can, kind = gateway.capabilities, self._call.kind
-        return kind is OperationKind.AUTHORIZE and kind not in can.idempotent and can.finds
+        again = OperationKind.CAPTURE not in can.idempotent and can.captures_max != 1
+        is_known = kind in can.idempotent and not again
+        return kind is OperationKind.AUTHORIZE and can.finds and not is_known
 
     async def _looked_before(self, gateway: Gateway) -> Settled:
         """Look before sending.

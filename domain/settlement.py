@@ -152,6 +152,8 @@ def _captured(record: Record, entry: Entry, settled: Settled, now: datetime) -> 
         return
     ledger.capture(entry.amount.amount_minor)
     record.end_attention(AttentionReason.CAPTURE_REFUSED)
+    if record.external is not None and settled.payment is not None:
+        record.external = settled.payment  # what it showed before is of yesterday
     if entry.final and record.capabilities.frees_rest:
         ledger.release()
     record.life.move(Event.STAND_PARTLY if ledger.remaining_minor else Event.SETTLE)

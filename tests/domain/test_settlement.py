@@ -397,3 +397,15 @@ def test_a_capture_from_outside_counts_as_one() -> None:
     record = held()
     adopt(record, payment(captured=30_00))
     assert record.ledger.captures == 1
+
+
+def test_what_a_person_adopts_is_what_the_gateway_showed_last() -> None:
+    record = held()
+    note_external(record, payment(captured=10_00), NOW)
+    [entry] = begin(record, PART)
+    done(record, entry, payment(captured=50_00))
+    assert record.external is not None
+    adopt(record, record.external)
+
+    assert money(record) == (HELD, 50_00, 0, 0, 50_00)
+    assert record.life.state is S.PARTIALLY_CAPTURED
