@@ -39,8 +39,8 @@ from workflows.reservation import Reservation
 
 TOKEN = "2967530000000003"
 Json = dict[str, Any]
-_QUERY_WITHIN = timedelta(seconds=2)
-_QUERIES_MAX = 3
+_QUERY_WITHIN = timedelta(seconds=1)
+_QUERIES_MAX = 8
 
 
 def usd(amount_minor: int) -> Json:
@@ -238,7 +238,7 @@ class Reserved:
     async def hold(self) -> Json:
         """Query the hold.
 
-        Asked again after two seconds: the SDK's core (1.35) loses a query that arrives while it
+        Asked again after a second: the SDK's core (1.35) loses a query that arrives while it
         evicts the run, which a worker without a cache does after every task.
         """
         for _ in range(_QUERIES_MAX - 1):

@@ -52,12 +52,6 @@ async def until_met(stack: Stack) -> None:
             await asyncio.sleep(0.02)
 
 
-async def until_state(reserved: Reserved, state: str) -> None:
-    async with asyncio.timeout(10):
-        while (await reserved.hold())["state"] != state:
-            await asyncio.sleep(0.02)
-
-
 @pytest.mark.parametrize(
     ("instruction", "state"),
     [("adjust", "authorized"), ("capture", "captured"), ("release", "released")],
@@ -188,7 +182,7 @@ async def test_a_run_cancelled_in_the_middle_stops_nothing_and_then_releases(
     if under_way == "authorize":
         await until_met(stack)
     else:
-        await until_state(reserved, "authorized")
+        await reserved.update("authorized")
         await reserved.signal(under_way, INSTRUCTIONS[under_way])
         await until_met(stack)
     await reserved.handle.cancel()
