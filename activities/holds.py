@@ -12,14 +12,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from time import monotonic
 from typing import Any
-from urllib.parse import urlsplit
 
 from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from activities.declared import LOOK_UP, Failure
 from cardhold.hold import OperationKind
-from cardhold.messages import PaymentMethodKind
 from cardhold.names import ErrorType
 from domain.calls import Call, Ending, Lost, Settled
 from domain.keys import OperationName
@@ -33,7 +31,6 @@ from domain.outcome import (
     Pending,
 )
 from domain.verdict import verdict
-from gateways.account import ANY_HOST
 from gateways.errors import (
     GatewayError,
     NoAnswer,
@@ -147,22 +144,14 @@ class _Attempt:
             kind = method.kind if method else "no payment method"
             detail = f"payment_method.kind '{kind}' is not taken by account '{self._call.account}'"
             return self._not_done(detail, ErrorType.NOT_SUPPORTED, "payment_method.kind")
-        if not self._may_return(gateway):
+        if not gateway.capabilities.lets_return_to(self._call.return_url):
             detail = "return_url must be on a host that the account allows"
             return self._not_done(detail, ErrorType.INVALID_REQUEST, "return_url")
-        if method.kind is PaymentMethodKind.EXISTING_HOLD:
+        if self._call.adopts:
             return self._adopted(await gateway.look_up(self._named))
         if self._call.send_by is not None and self._now >= self._call.send_by:
             return await self._too_late(gateway, self._call.send_by)
         return await self._send(gateway)
-
-    def _may_return(self, gateway: Gateway) -> bool:
-        """Whether a guest may be sent back to where the request says."""
-        url, hosts = self._call.return_url, gateway.capabilities.return_hosts
-        if url is None or ANY_HOST in hosts:
-            return True
-        parts = urlsplit(url)
-        return not hosts.isdisjoint({parts.netloc.lower(), parts.hostname or ""})
 
     async def _too_late(self, gateway: Gateway, send_by: datetime) -> Settled:
         """Send nothing any more; but an earlier attempt may have sent it."""

@@ -8,6 +8,7 @@ is already placed.
 from __future__ import annotations
 
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict
 
@@ -18,6 +19,8 @@ from cardhold.messages import PaymentMethodKind
 # documentation, 2024); half a day before it lapses leaves room for an outage of the gateway.
 HOLD_WINDOW = timedelta(days=7)
 SAFETY_MARGIN = timedelta(hours=12)
+#: In `Capabilities.return_hosts`: wherever the caller says.
+ANY_HOST = "*"
 
 
 class Fact(BaseModel):
@@ -73,3 +76,10 @@ class Capabilities(Fact):
     finds: bool = True
     action_wait: timedelta = timedelta(minutes=15)
     return_hosts: frozenset[str] = frozenset()
+
+    def lets_return_to(self, url: str | None) -> bool:
+        """Whether a guest may be sent back there; without a URL nobody is."""
+        if url is None or ANY_HOST in self.return_hosts:
+            return True
+        parts = urlsplit(url)
+        return not self.return_hosts.isdisjoint({parts.netloc.lower(), parts.hostname or ""})

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from datetime import timedelta
 from enum import StrEnum
 
 from cardhold.fields import Instant
 from cardhold.money import Money
 from domain.capabilities import Fact
-
-_OURS = re.compile(r"[A-Z2-7]{24}")
+from domain.keys import is_reference
 
 
 class OpenHold(Fact):
@@ -36,7 +34,7 @@ class OpenHold(Fact):
     @property
     def is_named_by_us(self) -> bool:
         """Whether its reference has the shape of ours."""
-        return self.reference is not None and _OURS.fullmatch(self.reference) is not None
+        return self.reference is not None and is_reference(self.reference)
 
 
 class FindingKind(StrEnum):

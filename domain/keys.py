@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from uuid import UUID
 _SEPARATOR = b"\x1f"
 # 24 characters are what the shortest reference of a gateway takes (Payroc OpenAPI: orderId 1..24).
 _REFERENCE_LENGTH = 24
+_REFERENCE = re.compile(rf"[A-Z2-7]{{{_REFERENCE_LENGTH}}}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,3 +51,8 @@ class OperationName:
             self.command_id,
         )
         return hashlib.sha256(_SEPARATOR.join(part.encode() for part in parts)).digest()
+
+
+def is_reference(text: str) -> bool:
+    """Whether a merchant's reference has the shape of ours."""
+    return _REFERENCE.fullmatch(text) is not None

@@ -21,9 +21,6 @@ from gateways.port import Gateway, Listing
 from gateways.profile import Profile
 from gateways.wire import CONNECTIONS
 
-#: In `AccountSettings.allowed_return_hosts`: wherever the caller says.
-ANY_HOST = "*"
-
 _HEADER_MIN, _HEADER_MAX = "\x21", "\x7e"
 
 

@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 
 from cardhold.client import ANSWER_WITHIN
 from cardhold.fields import duration_text
-from gateways.account import ANY_HOST, AccountSettings
+from domain.capabilities import ANY_HOST
+from gateways.account import AccountSettings
 from worker.cannot_start import CannotStart
 from worker.doctor.cluster import is_loopback
 from worker.doctor.results import Result, Results, cannot_look, finding, ok
