@@ -6,11 +6,11 @@ and what it may send again is decided by the error that leaves this file.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import traceback
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
-from time import monotonic
 from typing import Any
 
 from temporalio import activity
@@ -108,7 +108,8 @@ class _Attempt:
     def __init__(self, gateways: Mapping[str, Gateway], call: Call, *, look_first: bool) -> None:
         self._call = call
         self._info = activity.info()
-        self._started = monotonic()
+        self._clock = asyncio.get_running_loop().time
+        self._started = self._clock()
         self._look_first = look_first or call.look_first
         # An earlier attempt that we know nothing of, a worker's death say, may have sent it.
         told = [*self._info.heartbeat_details]
@@ -124,7 +125,7 @@ class _Attempt:
     def _now(self) -> datetime:
         """Now by the server's clock, which the workflow's instants are of; ours may be off."""
         started = self._info.started_time
-        return started + timedelta(seconds=monotonic() - self._started)
+        return started + timedelta(seconds=self._clock() - self._started)
 
     async def authorize(self) -> Settled:
         """Place the hold, unless the account can't, or it is too late to send it."""

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from typing import Annotated, Any, ClassVar, Literal, Protocol
 from urllib.parse import urlsplit
 
+import httpx
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StringConstraints
 from pydantic_core import PydanticCustomError
 
@@ -129,6 +130,19 @@ class Account(Gateway, Listing, Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class World:
+    """What an adapter takes from the world around it.
+
+    Attributes:
+        transport: Stands in for the network; None for the real one.
+        now: The wall clock, aware; what is measured here goes by the running loop's.
+    """
+
+    transport: httpx.AsyncBaseTransport | None = None
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
 class Kind:
     """A kind of gateway.
 
@@ -139,7 +153,7 @@ class Kind:
     """
 
     settings: type[AccountSettings]
-    open: Callable[[Any], Account]
+    open: Callable[[Any, World], Account]
     simulated: Callable[[str], dict[str, object]]
 
     @property

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from cardhold.reading import InvalidMessage, read
-from gateways.account import Account, AccountSettings, Kind
+from gateways.account import Account, AccountSettings, Kind, World
 from gateways.adapters import payroc, sibs, stax, xmoney
 
 #: What an account's ``gateway`` may say.
@@ -42,15 +42,20 @@ def read_account(name: str, table: Mapping[str, object]) -> AccountSettings:
     raise InvalidAccount(name, wrong)
 
 
-def build(name: str, settings: AccountSettings) -> Account:
+def build(name: str, settings: AccountSettings, world: World | None = None) -> Account:
     """Open an account; nothing is sent before the first call.
+
+    Args:
+        name: The account's name, for messages.
+        settings: As `read_account` gives them.
+        world: Stands in for the network and the clock, where it is given.
 
     Raises:
         InvalidAccount: Its gateway is none of ours.
     """
     if settings.gateway not in KINDS:
         raise InvalidAccount(name, "gateway is not one that we speak to")
-    return KINDS[settings.gateway].open(settings)
+    return KINDS[settings.gateway].open(settings, world or World())
 
 
 class InvalidAccount(ValueError):

@@ -8,7 +8,6 @@ The page answers ``GET``, and a ``POST`` that brings no ``outcome`` too: browser
 a page with a form of the gateway's fields, as EMV 3-D Secure has it (a ``creq``).
 """
 
-import secrets
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -17,6 +16,7 @@ from html import escape
 from aiohttp import web
 from pydantic import BaseModel
 
+from simulator import chance
 from simulator.ground import Ground
 
 # As long as a guest may look for a telephone; no gateway here publishes a figure.
@@ -77,7 +77,7 @@ class Challenges:
     def open(self, payment_id: str, *, return_url: str | None, amount: str) -> Challenge:
         """Ask the guest about a payment; ``return_url`` is where the answer sends the browser."""
         challenge = Challenge(
-            challenge_id=secrets.token_urlsafe(16),
+            challenge_id=chance.url_token(16),
             payment_id=payment_id,
             return_url=return_url,
             amount=amount,

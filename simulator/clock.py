@@ -1,5 +1,6 @@
 """The bank's clock: the wall clock plus an offset that tests push forward."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from pydantic import BaseModel
@@ -16,16 +17,27 @@ class _Setting(BaseModel):
     hold_s: float = HOLD_S_DEFAULT
 
 
+def utc_now() -> datetime:
+    """The machine's clock."""
+    return datetime.now(UTC)
+
+
 def stamp(moment: datetime) -> str:
     """Write an aware instant as RFC 3339 in UTC, with milliseconds and ``Z``."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 class BankClock:
-    """Tells the bank's time and how long holds live; both survive a restart."""
+    """Tells the bank's time and how long holds live; both survive a restart.
 
-    def __init__(self, store: Store) -> None:
+    Args:
+        store: Keeps them.
+        wall: The wall clock, aware.
+    """
+
+    def __init__(self, store: Store, wall: Callable[[], datetime] = utc_now) -> None:
         self._store = store
+        self._wall = wall
         self._setting = _Setting()
         for _, json in store.load(_KIND):
             self._setting = _Setting.model_validate_json(json)
@@ -42,7 +54,7 @@ class BankClock:
 
     def now(self) -> datetime:
         """The bank's time, aware, in UTC."""
-        return datetime.now(UTC) + timedelta(seconds=self._setting.offset_s)
+        return self._wall() + timedelta(seconds=self._setting.offset_s)
 
     def advance(self, seconds: float) -> None:
         """Push the clock forward; it never goes back but by ``reset``."""

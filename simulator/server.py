@@ -3,6 +3,8 @@
 import asyncio
 import signal
 import sys
+from collections.abc import Callable
+from datetime import datetime
 from email.utils import format_datetime
 from pathlib import Path
 from types import TracebackType
@@ -12,7 +14,7 @@ from aiohttp import web
 
 from simulator.admin import Admin
 from simulator.bank import Bank
-from simulator.clock import BankClock
+from simulator.clock import BankClock, utc_now
 from simulator.faces import FACES, Face, Ground
 from simulator.faults import ANY, RANDOM, Faults
 from simulator.store import Store
@@ -32,9 +34,10 @@ class Simulator:
         data: A file that keeps books, saved answers and clock; None keeps them in memory.
         seed: Of the random faults.
         fault_rate: The probability of a random fault for each call to any gateway.
+        wall: The clock that the bank's goes by.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - a server's settings, all by name.
         self,
         *,
         host: str = "127.0.0.1",
@@ -42,11 +45,12 @@ class Simulator:
         data: str | Path | None = None,
         seed: int = 0,
         fault_rate: float = 0.0,
+        wall: Callable[[], datetime] = utc_now,
     ) -> None:
         self._host = host
         self._port = port
         self._store = Store(None if data is None else Path(data))
-        self.bank = Bank(self._store, BankClock(self._store))
+        self.bank = Bank(self._store, BankClock(self._store, wall))
         self.faults = Faults({face.name: face.lacks for face in FACES})
         ground = Ground(self.bank, self.faults, self._store)
         self._faces: list[Face] = [face(ground) for face in FACES]
@@ -79,7 +83,7 @@ class Simulator:
         Raises:
             OSError: The address cannot be had.
         """
-        runner = web.AppRunner(self._application(), access_log=None, shutdown_timeout=_GRACE_S)
+        runner = web.AppRunner(self.application(), access_log=None, shutdown_timeout=_GRACE_S)
         await runner.setup()
         try:
             await web.TCPSite(runner, self._host, self._port).start()
@@ -109,7 +113,8 @@ class Simulator:
     ) -> None:
         await self.stop()
 
-    def _application(self) -> web.Application:
+    def application(self) -> web.Application:
+        """Build all routes: the faces and the admin door."""
         app = web.Application()
         app.add_subapp("/admin", Admin(self.bank, self.faults, self.reset).application())
         for face in self._faces:

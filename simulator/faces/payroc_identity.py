@@ -4,12 +4,12 @@ Any API key is accepted; a missing one is a 401, whose body Payroc does not publ
 tokens may be live at once (unpublished too). They lapse by the bank's clock.
 """
 
-import secrets
 from datetime import datetime, timedelta
 
 from aiohttp import web
 from pydantic import BaseModel
 
+from simulator import chance
 from simulator.clock import BankClock
 from simulator.faces.payroc_problems import NOT_AUTHORIZED, Problem
 from simulator.store import Store
@@ -42,7 +42,7 @@ class Identity:
         if not request.headers.get("x-api-key", "").strip():
             raise Problem(NOT_AUTHORIZED)
         self._forget_lapsed()
-        name = secrets.token_urlsafe(32)
+        name = chance.url_token(32)
         token = _Token(good_until=self._clock.now() + timedelta(seconds=self.life_s))
         self._tokens[name] = token
         self._store.put(_KIND, name, token.model_dump_json())

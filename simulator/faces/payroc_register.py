@@ -1,7 +1,6 @@
 """Payroc's payments beside the money: who, what for, by which card, and when they settle."""
 
 import hashlib
-import secrets
 import string
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from datetime import UTC, datetime, time, timedelta
 
 from pydantic import BaseModel
 
+from simulator import chance
 from simulator.faces.payroc_cards import Card
 from simulator.faces.payroc_payments import Payment, Standing
 from simulator.faces.payroc_problems import NOT_FOUND, Problem
@@ -126,7 +126,7 @@ class Register:
     def fresh_id(self) -> str:
         """An id that no payment has."""
         while True:
-            fresh = "".join(secrets.choice(_ID_LETTERS) for _ in range(_ID_LENGTH))
+            fresh = "".join(chance.choice(_ID_LETTERS) for _ in range(_ID_LENGTH))
             if fresh not in self._payments:
                 return fresh
 

@@ -1,11 +1,11 @@
 """Payroc's single-use tokens: any well-formed one is accepted, and each of them once."""
 
 import hashlib
-import secrets
 from datetime import datetime, timedelta
 
 from pydantic import BaseModel
 
+from simulator import chance
 from simulator.clock import BankClock, stamp
 from simulator.faces.payroc_cards import Card, card_of
 from simulator.faces.payroc_methods import PaymentMethod, SingleUseTokenMethod
@@ -37,7 +37,7 @@ class SingleUseTokens:
 
     def make(self, terminal_id: str, body: SingleUseToken) -> dict[str, object]:
         """Answer a request for a token with the ``singleUseToken`` object."""
-        name = secrets.token_hex(64)
+        name = chance.hex_token(64)
         card = card_of(body.source)
         good_until = self._clock.now() + _LIFE
         self._keep(_digest(name), _Token(card=card, good_until=good_until))

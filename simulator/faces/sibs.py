@@ -24,13 +24,13 @@ webhooks, currency choice (DCC) and the 3-D Secure method call without a challen
 
 import base64
 import hmac
-import secrets
 from collections.abc import Callable
 from datetime import timedelta
 from typing import ClassVar, cast
 
 from aiohttp import web
 
+from simulator import chance
 from simulator.clock import stamp
 from simulator.counter import Counter, in_its_words
 from simulator.decimals import plain, written
@@ -296,7 +296,7 @@ def _as_ordered(order: Order, shown: dict[str, object]) -> dict[str, object]:
     kept = {name: shown[name] for name in ("merchant", "amount", "transactionID", "execution")}
     return kept | {
         "transactionSignature": order.signature,
-        "formContext": base64.b64encode(secrets.token_bytes(48)).decode(),
+        "formContext": base64.b64encode(chance.octets(48)).decode(),
         "expiry": stamp(order.created_at + _FORM_LIFE),
         "tokenList": [],
         "paymentMethodList": ["CARD"],

@@ -12,7 +12,6 @@ Choices where SIBS publishes nothing, taken so that a client has to be careful:
   (``Rules.status_shows_action``).
 """
 
-import secrets
 import string
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,6 +20,7 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
+from simulator import chance
 from simulator.challenges import Challenges, ChallengeState
 from simulator.decimals import plain
 from simulator.faces.sibs_amounts import value_of
@@ -216,7 +216,7 @@ class Register:
         """Enter an order; nothing is held by it."""
         order = Order(
             **self._head(body, Type(body.transaction.payment_type), None),
-            signature=secrets.token_urlsafe(48),
+            signature=chance.url_token(48),
             by_merchant=body.merchant_initiated_transaction is not None,
             return_url=return_url_of(body),
             keeps_card=body.keeps_card,
@@ -252,7 +252,7 @@ class Register:
         if card is not None and (order.keeps_card or card.create_token):
             # Hexadecimal digits alone spell no trigger.
             order.token = Token(
-                value=secrets.token_hex(16), last4=card.pan[-4:], expires_at=card.validation_date
+                value=chance.hex_token(16), last4=card.pan[-4:], expires_at=card.validation_date
             )
 
     def decide(self, order: Order, *, approved: bool) -> None:
@@ -316,7 +316,7 @@ class Register:
         amount = body.transaction.amount
         terminal_id = body.merchant.terminal_id or (order and order.terminal_id)
         return {
-            "transaction_id": "".join(secrets.choice(_ID_LETTERS) for _ in range(_ID_LENGTH)),
+            "transaction_id": "".join(chance.choice(_ID_LETTERS) for _ in range(_ID_LENGTH)),
             "number": len(self._orders) + len(self._steps),
             "type": type_,
             "terminal_id": terminal_id,

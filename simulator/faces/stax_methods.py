@@ -7,12 +7,13 @@ one each time; one with ``declined`` in it always fails.
 
 import hashlib
 import re
-import uuid
 from collections.abc import Iterable
 from datetime import datetime
+from uuid import UUID
 
 from pydantic import BaseModel
 
+from simulator import chance
 from simulator.clock import BankClock
 from simulator.faces.stax_problems import unknown_id
 from simulator.faces.stax_requests import Fields
@@ -119,7 +120,7 @@ class Wallet:
         """
         fields = Fields(content)
         customer = Customer(
-            customer_id=str(uuid.uuid4()),
+            customer_id=chance.uuid(),
             firstname=fields.text("firstname"),
             lastname=fields.text("lastname"),
             email=fields.text("email"),
@@ -150,7 +151,7 @@ class Wallet:
         expiry = _matching(fields, "card_exp", _EXPIRY)
         fields.check()
         method = Method(
-            method_id=str(uuid.uuid4()),
+            method_id=chance.uuid(),
             customer_id=customer_id,
             person_name=person_name,
             card_type=_BRANDS.get(number[0], "other"),
@@ -206,7 +207,7 @@ class Wallet:
         drawn = int(_digest(method_id), 16)
         return Method(
             method_id=method_id,
-            customer_id=str(uuid.UUID(int=drawn, version=4)),
+            customer_id=str(UUID(int=drawn, version=4)),
             person_name="Steven Smith",
             card_type="visa",
             last_four=f"{drawn % 10_000:04}",

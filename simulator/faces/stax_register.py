@@ -1,10 +1,10 @@
 """Keeps Stax's transactions, and says where each of them stands."""
 
-import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 
+from simulator import chance
 from simulator.clock import BankClock
 from simulator.faces.stax_methods import Method
 from simulator.faces.stax_problems import Problem, refused, unknown_id
@@ -111,7 +111,7 @@ class Register:
 
     def charge(self, body: Charge, method: Method, processor: Processor) -> Transaction:
         """Enter a new hold or sale; ``keep`` writes it down."""
-        fresh = str(uuid.uuid4())
+        fresh = chance.uuid()
         return Transaction(
             transaction_id=fresh,
             type=Type.PRE_AUTH if body.pre_auth else Type.CHARGE,
@@ -131,7 +131,7 @@ class Register:
         """Enter what follows a transaction; ``keep`` writes it down."""
         return parent.model_copy(
             update={
-                "transaction_id": str(uuid.uuid4()),
+                "transaction_id": chance.uuid(),
                 "type": kind,
                 "parent_id": parent.transaction_id,
                 "total_minor": total_minor,

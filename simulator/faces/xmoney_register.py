@@ -1,9 +1,9 @@
 """xMoney's orders beside the money, by id and by the merchant's reference."""
 
-import secrets
 from collections.abc import Iterable
 from datetime import datetime
 
+from simulator import chance
 from simulator.faces.xmoney_answers import not_found
 from simulator.faces.xmoney_payments import CardShown, Payment, Phase
 from simulator.faces.xmoney_requests import CreateOrder
@@ -101,6 +101,6 @@ def _found(payments: dict[int, Payment], text: str, what: str) -> Payment:
 
 def _fresh(taken: dict[int, Payment]) -> int:
     while True:
-        fresh = ID_MIN + secrets.randbelow(ID_MAX - ID_MIN)
+        fresh = ID_MIN + chance.below(ID_MAX - ID_MIN)
         if fresh not in taken:
             return fresh

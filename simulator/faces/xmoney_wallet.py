@@ -6,11 +6,11 @@ deleted. Choices: an identifier belongs to one customer (a second one with it is
 id, drawn by chance, never ends in digits that trigger something.
 """
 
-import secrets
 from datetime import datetime
 
 from pydantic import BaseModel
 
+from simulator import chance
 from simulator.clock import BankClock
 from simulator.faces.xmoney_answers import invalid, not_found
 from simulator.faces.xmoney_payments import CardShown
@@ -229,6 +229,6 @@ class Wallet:
 
 def _fresh(taken: dict[int, Customer] | dict[int, StoredCard]) -> int:
     while True:
-        fresh = ID_MIN + secrets.randbelow(ID_MAX - ID_MIN)
+        fresh = ID_MIN + chance.below(ID_MAX - ID_MIN)
         if fresh not in taken and str(fresh)[-3:] not in (DECLINED, SOFT_DECLINED, CHALLENGED):
             return fresh

@@ -9,7 +9,7 @@ from pydantic import Field, SecretStr
 
 from cardhold.hold import OperationKind
 from cardhold.messages import PaymentMethodKind
-from gateways.account import AccountSettings, HeaderSecret, Kind, Url
+from gateways.account import AccountSettings, HeaderSecret, Kind, Url, World
 from gateways.adapters.payroc.adapter import Payroc, Site, open_payroc
 from gateways.profile import Profile, Reference, Units
 
@@ -45,7 +45,7 @@ class PayrocAccount(AccountSettings):
     channel: Literal["pos", "web", "moto"] = "web"
 
 
-def _open(settings: PayrocAccount) -> Payroc:
+def _open(settings: PayrocAccount, world: World) -> Payroc:
     site = Site(
         base_url=settings.base_url,
         identity_url=settings.identity_url,
@@ -56,7 +56,7 @@ def _open(settings: PayrocAccount) -> Payroc:
         call_s_max=settings.call_time_out.total_seconds(),
         api_key=settings.api_key,
     )
-    return open_payroc(site, connections=settings.connections)
+    return open_payroc(site, connections=settings.connections, transport=world.transport)
 
 
 def _simulated(url: str) -> dict[str, object]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Annotated, NoReturn
@@ -42,7 +41,7 @@ class Identity:
         wire: To the identity service.
         url: The service's base URL.
         api_key: What a token is given for.
-        clock: Monotonic, in seconds: a corrected wall clock ends no token.
+        clock: Monotonic, in seconds: a corrected wall clock ends no token. The loop's, if none.
     """
 
     def __init__(
@@ -51,12 +50,12 @@ class Identity:
         url: str,
         api_key: SecretStr,
         *,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] | None = None,
     ) -> None:
         self._wire = wire
         self._url = f"{url}/authorize"
         self._api_key = api_key
-        self._clock = clock
+        self._clock = clock or (lambda: asyncio.get_running_loop().time())
         self._held: _Bearer | None = None
         self._renewal: asyncio.Task[_Bearer | GatewayError] | None = None
 

@@ -11,7 +11,7 @@ from cardhold.fields import Duration
 from cardhold.hold import OperationKind
 from cardhold.messages import PaymentMethodKind
 from domain.capabilities import Capabilities
-from gateways.account import AccountSettings, HeaderSecret, Kind, Url
+from gateways.account import AccountSettings, HeaderSecret, Kind, Url, World
 from gateways.adapters.sibs.adapter import Sibs, open_sibs
 from gateways.adapters.sibs.bodies import Terms
 from gateways.adapters.sibs.line import Site
@@ -72,7 +72,7 @@ class SibsAccount(AccountSettings):
         return super().capabilities().model_copy(update=its_own)
 
 
-def _open(settings: SibsAccount) -> Sibs:
+def _open(settings: SibsAccount, world: World) -> Sibs:
     field = settings.return_url_field
     terms = Terms(
         terminal=int(settings.terminal_id),
@@ -91,7 +91,9 @@ def _open(settings: SibsAccount) -> Sibs:
         auth_token=settings.auth_token,
         client_id=settings.client_id,
     )
-    return open_sibs(site, connections=settings.connections)
+    return open_sibs(
+        site, connections=settings.connections, transport=world.transport, now=world.now
+    )
 
 
 def _simulated(url: str) -> dict[str, object]:

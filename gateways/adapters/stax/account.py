@@ -13,7 +13,7 @@ from cardhold.hold import OperationKind
 from cardhold.messages import PaymentMethodKind
 from cardhold.money import Currency
 from domain.capabilities import Capabilities
-from gateways.account import AccountSettings, HeaderSecret, Kind, Url
+from gateways.account import AccountSettings, HeaderSecret, Kind, Url, World
 from gateways.adapters.stax.adapter import AMOUNT_FIELDS, Site, Stax, open_stax
 from gateways.adapters.stax.answers import Terms
 from gateways.profile import Profile, Reference, Units
@@ -82,7 +82,7 @@ class StaxAccount(AccountSettings):
         return super().capabilities().model_copy(update=its_own)
 
 
-def _open(settings: StaxAccount) -> Stax:
+def _open(settings: StaxAccount, world: World) -> Stax:
     keeps_rest = settings.rest_after_capture == "void"
     site = Site(
         base_url=settings.base_url,
@@ -93,7 +93,7 @@ def _open(settings: StaxAccount) -> Stax:
         amount_fields=AMOUNT_FIELDS[settings.capture_amount_fields],
         api_key=settings.api_key,
     )
-    return open_stax(site, connections=settings.connections)
+    return open_stax(site, connections=settings.connections, transport=world.transport)
 
 
 def _simulated(url: str) -> dict[str, object]:

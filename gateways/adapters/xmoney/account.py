@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from cardhold.hold import OperationKind
 from cardhold.messages import PaymentMethodKind
-from gateways.account import AccountSettings, HeaderSecret, Kind, Url
+from gateways.account import AccountSettings, HeaderSecret, Kind, Url, World
 from gateways.adapters.xmoney.adapter import Site, XMoney, open_xmoney
 from gateways.adapters.xmoney.answers import AmountAfterCapture
 from gateways.profile import Profile, Reference, Units
@@ -76,7 +76,7 @@ class XMoneyAccount(AccountSettings):
         return SecretStr(key)
 
 
-def _open(settings: XMoneyAccount) -> XMoney:
+def _open(settings: XMoneyAccount, world: World) -> XMoney:
     site = Site(
         base_url=settings.base_url,
         site_id=settings.site_id,
@@ -87,7 +87,7 @@ def _open(settings: XMoneyAccount) -> XMoney:
         call_s_max=settings.call_time_out.total_seconds(),
         bearer=settings.bearer(),
     )
-    return open_xmoney(site, connections=settings.connections)
+    return open_xmoney(site, connections=settings.connections, transport=world.transport)
 
 
 def _simulated(url: str) -> dict[str, object]:
