@@ -30,6 +30,7 @@ from domain.outcome import (
     PaymentState,
     Pending,
 )
+from domain.patience import pause, within_bounds
 from domain.verdict import verdict
 from gateways.errors import (
     GatewayError,
@@ -44,12 +45,6 @@ from gateways.errors import (
 from gateways.port import Gateway, Named
 
 _log = logging.getLogger(__name__)
-
-# Shorter than a second asks too soon; longer than five minutes could sleep through the one hour
-# in which a gateway answers before a deadline. A gateway may say anything here.
-RETRY_AFTER_MIN = timedelta(seconds=1)
-RETRY_AFTER_MAX = timedelta(minutes=5)
-
 
 #: What an attempt leaves for the next one, with its number, where it has surely sent nothing and
 #: neither has any before it.
@@ -363,8 +358,8 @@ class _Attempt:
             case NotSent():
                 return self._failed_unsent(str(error), Failure.NOT_SENT)
             case Throttled(retry_after_s=retry_after_s):
-                delay = _bounded(retry_after_s)
-                return self._failed_unsent(str(error), Failure.THROTTLED, retry_after=delay)
+                told = str(error)
+                return self._failed_unsent(told, Failure.THROTTLED, retry_after_s=retry_after_s)
             case NoAnswer(payment_id=payment_id) if self._is_harmless(gateway):
                 return self._failed(str(error), Failure.NO_ANSWER, payment_id=payment_id)
             case OutcomeUnknown(payment_id=payment_id):
@@ -373,12 +368,12 @@ class _Attempt:
                 return self._failed(str(error), Failure.UNDECIDED)
 
     def _failed_unsent(
-        self, message: str, kind: Failure, *, retry_after: timedelta | None = None
+        self, message: str, kind: Failure, *, retry_after_s: float | None = None
     ) -> ApplicationError:
         """The failure of an attempt that has sent nothing; the next one learns of it."""
         if self._is_first:
             activity.heartbeat(NOTHING_SENT, self._info.attempt)
-        return self._failed(message, kind, retry_after=retry_after)
+        return self._failed(message, kind, retry_after_s=retry_after_s)
 
     def _bug(self, error: Exception) -> ApplicationError:
         """An error that nobody foresaw: unknown, told by its kind and place, without its text."""
@@ -392,7 +387,7 @@ class _Attempt:
         message: str,
         kind: Failure,
         *,
-        retry_after: timedelta | None = None,
+        retry_after_s: float | None = None,
         payment_id: str | None = None,
     ) -> ApplicationError:
         """The failure; an authorization's carries what the account can do, as its answer would.
@@ -409,9 +404,17 @@ class _Attempt:
             *([_lost(gateway, payment_id)] if gateway else []),
             type=kind,
             non_retryable=kind is Failure.UNDECIDED and not self._may_repeat,
-            next_retry_delay=retry_after,
+            next_retry_delay=self._pause(retry_after_s),
             category=ApplicationErrorCategory.BENIGN,
         )
+
+    def _pause(self, retry_after_s: float | None) -> timedelta | None:
+        """How long until the next attempt; None is as long as the retry policy says."""
+        leave = pause(self._info.attempt, self._now, self._call.due)
+        if leave is not None and self._call.patient and self._gateway is not None:
+            leave = max(leave, self._gateway.capabilities.processing_time)
+        away = None if retry_after_s is None else within_bounds(retry_after_s)
+        return max(filter(None, (away, leave)), default=None)
 
 
 _PENDING = "the gateway has not decided yet"
@@ -425,11 +428,3 @@ class _StillPending(Exception):
 
 def _lost(gateway: Gateway, payment_id: str | None) -> Lost:
     return Lost(capabilities=gateway.capabilities, payment_id=payment_id)
-
-
-def _bounded(retry_after_s: float | None) -> timedelta | None:
-    """The gateway's Retry-After, within what a hold can wait."""
-    if retry_after_s is None:
-        return None
-    most = RETRY_AFTER_MAX.total_seconds()
-    return timedelta(seconds=min(max(retry_after_s, RETRY_AFTER_MIN.total_seconds()), most))

@@ -22,7 +22,6 @@ from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.declared import SWEEP_ACCOUNT, SWEEP_ACCOUNTS, Failure
-from activities.holds import RETRY_AFTER_MAX, RETRY_AFTER_MIN
 from cardhold.errors import CardholdError
 from cardhold.fields import Instant, instant_text
 from cardhold.hold import Hold, OperationKind
@@ -31,6 +30,7 @@ from cardhold.names import QUERY_HOLD, ErrorType, workflow_id
 from cardhold.runs import NoAnswer, RunClosed, Runs
 from domain.findings import AccountReport, Finding, OpenHold, Step, SweepOf
 from domain.keys import OperationName
+from domain.patience import within_bounds
 from domain.sweep import Known, Rules, Run, compare, to_ask
 from gateways.errors import GatewayError, Refused, Throttled, Unauthorized
 from gateways.port import Listed, Listing
@@ -265,8 +265,8 @@ def _run(row: Row) -> Run:
 
 def _away_s(retry_after_s: float | None) -> float:
     """How long the gateway wants to be left alone, within what a sweep can wait."""
-    least, most = RETRY_AFTER_MIN.total_seconds(), RETRY_AFTER_MAX.total_seconds()
-    return min(max(_AWAY_S if retry_after_s is None else retry_after_s, least), most)
+    away = within_bounds(_AWAY_S if retry_after_s is None else retry_after_s)
+    return away.total_seconds()
 
 
 async def _rest(pause_s: float) -> None:

@@ -40,6 +40,8 @@ class Call(Fact):
             says nothing of that one.
         absent_after: From this instant on "not found" and "not done" are proof. Before it they
             mean "look again".
+        due: The hours that count for a call that nobody waits for (`domain.patience`). None are
+            told where somebody does: then the retry policy alone says when it is tried again.
     """
 
     account: str
@@ -59,6 +61,7 @@ class Call(Fact):
     patient: bool = False
     repeated: bool = False
     absent_after: Instant | None = None
+    due: tuple[Instant, ...] = ()
     payment_method: PaymentMethod | None = None
     initiator: Initiator = Initiator.CUSTOMER
     return_url: str | None = None

@@ -31,6 +31,7 @@ from activities.declared import LOOK_UP, Failure
 from cardhold.hold import OperationKind, OperationState
 from cardhold.messages import PaymentMethodKind
 from domain.calls import Call, Lost, Settled
+from domain.patience import hours_that_count, turn
 from domain.record import Entry, Record
 from workflows import timing
 from workflows.telling import summary
@@ -46,10 +47,15 @@ class Rung(Enum):
 
 @dataclass(frozen=True, slots=True)
 class _Manner:
-    """How an activity is tried: see `domain.calls.Call` for the last two."""
+    """How an activity is tried: see `domain.calls.Call` for the last two.
+
+    Attributes:
+        nobody_waits: For its end: it may be left for longer, the further its hour is.
+    """
 
     retry: RetryPolicy
     within: timedelta | None = None
+    nobody_waits: bool = False
     patient: bool = False
     absent_after: datetime | None = None
 
@@ -130,19 +136,20 @@ class Courier:
         absent_after = lost_at + processing
         match rung:
             case Rung.SEND:
-                manner = _Manner(timing.PATIENTLY, within=self._key_lives(entry))
+                left = self._key_lives(entry)
+                manner = _Manner(timing.PATIENTLY, left, nobody_waits=True)
                 return self._run(entry, entry.kind, manner)
             case Rung.LOOK:
-                manner = _Manner(timing.PATIENTLY, absent_after=absent_after)
+                manner = _Manner(timing.PATIENTLY, nobody_waits=True, absent_after=absent_after)
                 return self._run(entry, LOOK_UP, manner)
             case Rung.LOOK_AND_SEND:
                 retry = timing.after_processing(processing)
-                manner = _Manner(retry, patient=True, absent_after=absent_after)
+                manner = _Manner(retry, nobody_waits=True, patient=True, absent_after=absent_after)
                 return self._run(entry, entry.kind, manner)
 
     def inspect(self, entry: Entry) -> Errand:
         """Look at a payment that nothing is under way on."""
-        return self._run(entry, LOOK_UP, _Manner(timing.PATIENTLY))
+        return self._run(entry, LOOK_UP, _Manner(timing.PATIENTLY, nobody_waits=True))
 
     def after_the_guest(self, entry: Entry) -> Errand:
         """Look what the guest has done; the gateway may hear of it a moment after we do."""
@@ -198,9 +205,15 @@ class Courier:
             else timing.CALL_START_TO_CLOSE,
             retry_policy=manner.retry,
             summary=summary(entry) if activity == entry.kind else entry.operation_id,
-            priority=_URGENT if entry.command_id.startswith("deadline") else _ORDINARY,
+            priority=Priority(priority_key=self._turn(entry, nobody_waits=manner.nobody_waits)),
         )
         return Errand(cast("workflow.ActivityHandle[Settled]", handle))
+
+    def _turn(self, entry: Entry, *, nobody_waits: bool) -> int:
+        by_plan = entry.command_id.startswith("deadline")
+        at = self._record.expires_at
+        left = at - workflow.now() if at is not None else None
+        return turn(left, by_plan=by_plan, nobody_waits=nobody_waits)
 
     def _call(self, entry: Entry, manner: _Manner, *, knows_id: bool) -> Call:
         record, request = self._record, self._record.request
@@ -223,6 +236,7 @@ class Courier:
             patient=manner.patient,
             repeated=entry.state is OperationState.UNKNOWN,
             absent_after=manner.absent_after or self._absent_after(),
+            due=hours_that_count(record) if manner.nobody_waits else (),
             payment_method=entry.payment_method,
             initiator=request.initiator,
             return_url=request.return_url if authorizes else None,
@@ -256,5 +270,3 @@ def _own_id(entry: Entry, *, knows_id: bool) -> str | None:
 
 # Events before a first workflow task acts: started, task scheduled, task started.
 _FRESH_START = 3
-_URGENT = Priority(priority_key=1)
-_ORDINARY = Priority(priority_key=3)
