@@ -1,8 +1,9 @@
 """The edge: sends one request once, and says what its failure means for the money.
 
-The only file that catches httpx's errors. Nothing here retries: Temporal does, and
-two retry loops multiply. Redirects are not followed, proxies and certificates of the
-environment are not trusted, TLS is always verified, cookies are not kept.
+The only file that catches httpx's errors; what each means stands in `gateways.classifier`.
+Nothing here retries: Temporal does, and two retry loops multiply. Redirects are not followed,
+proxies and certificates of the environment are not trusted, TLS is always verified, cookies are
+not kept.
 """
 
 from __future__ import annotations
@@ -24,21 +25,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from cardhold.reading import InvalidMessage, read_json
 from gateways.amounts import written
-from gateways.errors import GatewayError, NoAnswer, NotSent, Undecided
+from gateways.classifier import Seen, broken, trouble
+from gateways.errors import GatewayError
 from gateways.retry_after import retry_after_s
 from gateways.shown import HIDDEN
-
-# Raised by httpx before the first byte of a request is written, and only then: without a
-# connection there is nowhere to write to, and httpcore 1.0 maps h11's LocalProtocolError only
-# where it builds the request's head. Every other error may have come after the gateway had
-# read the request: a WriteTimeout can leave a complete small one in the peer's buffer.
-BEFORE_FIRST_BYTE = (
-    httpx.ConnectError,
-    httpx.ConnectTimeout,
-    httpx.PoolTimeout,
-    httpx.UnsupportedProtocol,
-    httpx.LocalProtocolError,
-)
 
 # The largest answer we read (a full page of payments) is about 150 KB; more is an accident.
 BODY_BYTES_MAX = 256 * 1024
@@ -177,24 +167,22 @@ class Wire:
                 return
         except TimeoutError:
             pass
-        raise NotSent(f"{self._gateway}: no connection was free in time")
+        raise trouble(self._gateway, Seen.NO_LINE_FREE)
 
     async def _exchange(
         self, line: httpx.AsyncBaseTransport, request: httpx.Request, until: float
     ) -> Answer | GatewayError:
         left_s = until - asyncio.get_running_loop().time()
         if left_s <= 0:
-            return NotSent(f"{self._gateway}: no time was left to send it")
+            return trouble(self._gateway, Seen.NO_TIME_LEFT)
         # httpx counts per step and restarts at every byte: only the connection is left to it, with
         # a third of the time each for TCP and TLS. `timeout_at` ends everything else.
         request.extensions["timeout"] = {"connect": min(CONNECT_S_MAX, left_s / 3)}
         try:
             async with asyncio.timeout_at(until):
                 return await self._received(request, await line.handle_async_request(request))
-        except BEFORE_FIRST_BYTE as error:
-            return NotSent(f"{self._gateway}: {type(error).__name__}, nothing was sent")
         except Exception as error:  # noqa: BLE001 - whatever it was, it may have come after the send
-            return NoAnswer(f"{self._gateway}: {type(error).__name__}, the answer is lost")
+            return broken(self._gateway, error)
 
     async def _received(
         self, request: httpx.Request, response: httpx.Response
@@ -205,7 +193,7 @@ class Wire:
             await response.aclose()
         body = None if raw is None else _decoded(raw, response.headers.get("content-encoding", ""))
         if body is None or len(body) > BODY_BYTES_MAX:
-            return Undecided(f"{self._gateway}: the answer is too large, or coded as nobody asked")
+            return trouble(self._gateway, Seen.TOO_MUCH)
         marks = ("content-length", "transfer-encoding")
         return Answer(
             status=response.status_code,
@@ -226,8 +214,8 @@ def read(model: type[ReadModel], answer: Answer, *, gateway: str) -> ReadModel:
     if found is not None:
         return found
     if _is_cut_off(answer):
-        raise NoAnswer(f"{gateway}: the answer is cut off")
-    raise Undecided(f"{gateway}: the answer (HTTP {answer.status}) is not one that we know")
+        raise trouble(gateway, Seen.CUT_OFF)
+    raise trouble(f"{gateway}: HTTP {answer.status}", Seen.UNREADABLE)
 
 
 def parse(model: type[ReadModel], answer: Answer) -> ReadModel | None:

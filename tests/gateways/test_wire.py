@@ -16,8 +16,9 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from gateways.classifier import Means, of_error
 from gateways.errors import GatewayError, NoAnswer, NotSent, OutcomeUnknown, Undecided
-from gateways.wire import BEFORE_FIRST_BYTE, BODY_BYTES_MAX, Answer, Wire, WireModel, read, request
+from gateways.wire import BODY_BYTES_MAX, Answer, Wire, WireModel, read, request
 from tests.gateways.loopback import (
     answering,
     dripping,
@@ -69,22 +70,10 @@ async def test_every_transport_error_is_sorted_and_hides_its_text(leaf: type[Exc
     with pytest.raises(GatewayError) as caught:
         await send("https://api.example/v1", wire=wire)
 
-    assert type(caught.value) is (NotSent if leaf in BEFORE_FIRST_BYTE else NoAnswer)
+    assert type(caught.value) is (NotSent if of_error(leaf("")) is Means.NOT_SENT else NoAnswer)
     assert "s3cret" not in str(caught.value)
     assert caught.value.__cause__ is None
     assert caught.value.__context__ is None
-
-
-def test_only_errors_from_before_the_first_byte_count_as_not_sent() -> None:
-    assert {leaf.__name__ for leaf in leaves(httpx.TransportError)} == {
-        "ConnectError", "ConnectTimeout", "PoolTimeout", "UnsupportedProtocol",
-        "LocalProtocolError", "ReadTimeout", "WriteTimeout", "ReadError", "WriteError",
-        "CloseError", "ProxyError", "RemoteProtocolError",
-    }  # fmt: skip
-    assert {error.__name__ for error in BEFORE_FIRST_BYTE} == {
-        "ConnectError", "ConnectTimeout", "PoolTimeout", "UnsupportedProtocol",
-        "LocalProtocolError",
-    }  # fmt: skip
 
 
 @pytest.mark.parametrize("unforeseen", [RuntimeError("s3cret"), OSError("s3cret"), ValueError("x")])

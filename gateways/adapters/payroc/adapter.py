@@ -31,14 +31,14 @@ from gateways.adapters.payroc.answers import (
     the_one,
 )
 from gateways.adapters.payroc.identity import Identity
-from gateways.adapters.payroc.problems import NAME, problem_type, refusal
+from gateways.adapters.payroc.problems import NAME, refusal, says_none
 from gateways.errors import Refused, Undecided
 from gateways.port import Listed, Named
 from gateways.wire import Answer, Wire, read, request
 
 _log = logging.getLogger(__name__)
 
-_OK, _CREATED, _REFUSED_TOKEN, _NOT_FOUND = 200, 201, 401, 404
+_OK, _CREATED, _REFUSED_TOKEN = 200, 201, 401
 _PAGE_SIZE = 100
 # An order id of ours names one payment; more pages than these are somebody else's accident.
 _PAGES_MAX = 10
@@ -153,10 +153,7 @@ class Payroc(Adapter[Site]):
     async def _by_id(self, named: Named, payment_id: str, until: float) -> Payment | None:
         call = named.call
         answer = await self._send("GET", _path(payment_id), until)
-        if answer.status == _NOT_FOUND and problem_type(answer) == "not-found":
-            return None
-        # A caller may name a payment id that is malformed: there is no such payment either.
-        if call.adopts and problem_type(answer) == "bad-request":
+        if says_none(answer, adopts=call.adopts):
             return None
         if answer.status != _OK:
             raise refusal(answer, None)

@@ -1,4 +1,4 @@
-"""What Payroc's refusals say of the money (OpenAPI 1.0.294: application/problem+json)."""
+"""What Payroc's refusals say of the money: its part of the table (`gateways.classifier`)."""
 
 from __future__ import annotations
 
@@ -10,25 +10,52 @@ from pydantic import Field
 
 from cardhold.hold import OperationKind
 from cardhold.names import ErrorType
-from gateways.errors import GatewayError, Refused, Throttled, Unauthorized, Undecided
+from gateways.classifier import NO_CODE, Asked, Means, Row, Said, Table, asked, one_of
+from gateways.errors import GatewayError
 from gateways.wire import Answer, WireModel, parse
 
 NAME = "payroc"
 
-# Our credentials were refused, at the door: nothing behind it has seen the request.
+#: Our credentials were refused, at the door: nothing behind it has seen the request.
 UNAUTHORIZED = frozenset({401, 403})
-_TOO_MANY = 429
-_UNAUTHORIZED_TYPES = frozenset({"not-authorized", "forbidden"})
+# A problem is told by its type, and filed under this or that status (the OpenAPI has one of 409
+# under 400); what is still under way, or in conflict, proves nothing, whatever it is called.
+_CLIENT_ERRORS = frozenset(range(400, 500)) - {408, 409, 425}
+_CREATING = frozenset({Asked.AUTHORIZE})
+_LOOKING = frozenset({Asked.LOOK_UP})
+_ADOPTING = frozenset({Asked.ADOPT})
 
-# "Not executed" when a payment is *created*. On adjust, capture and reverse the answer to a call
-# in the wrong state is unpublished and may be any of these, so there nothing is in the table.
-_REFUSED_TYPES: dict[str, ErrorType | None] = {
-    "bad-request": None,
-    "idempotency-key-missing": None,
-    "capabilities-missing": ErrorType.NOT_SUPPORTED,
-    "card-type-not-supported": ErrorType.NOT_SUPPORTED,
-    "not-found": None,
-}
+TABLE = Table(
+    gateway=NAME,
+    source="OpenAPI 1.0.294 (2026-08-20): application/problem+json, by the fragment of its `type`",
+    rows=(
+        Row(Means.UNAUTHORIZED, _CLIENT_ERRORS, one_of("not-authorized", "forbidden")),
+        Row(Means.UNAUTHORIZED, UNAUTHORIZED, NO_CODE),
+        Row(Means.THROTTLED, {429}),
+        # "Not executed" when a payment is *created*. On adjust, capture and reverse the answer to
+        # a call in the wrong state is unpublished and may be any of these: there none is listed.
+        Row(
+            Means.REFUSED,
+            _CLIENT_ERRORS,
+            one_of("bad-request", "idempotency-key-missing", "not-found"),
+            _CREATING,
+        ),
+        Row(
+            Means.REFUSED,
+            _CLIENT_ERRORS,
+            one_of("capabilities-missing", "card-type-not-supported"),
+            _CREATING,
+            ErrorType.NOT_SUPPORTED,
+        ),
+        Row(Means.ABSENT, {404}, one_of("not-found"), _LOOKING | _ADOPTING),
+        Row(Means.ABSENT, _CLIENT_ERRORS, one_of("bad-request"), _ADOPTING),
+    ),
+    note=(
+        "A 401 is answered with a new token and the same key, once, before it counts. A token that "
+        "the identity service does not give is `not sent`: the call that needed it never left. "
+        "A used key (`idempotency-key-in-use`, filed under 400 and 409) is in no row."
+    ),
+)
 
 _FRAGMENT = re.compile(r"[a-z]{1,20}(-[a-z]{1,20}){0,4}")
 # A field's path, `order.amount`: letters alone, so that no token and no number fits.
@@ -45,13 +72,15 @@ class _Problem(WireModel):
     errors: Annotated[list[_Item], Field(default_factory=list)]
 
 
-def problem_type(answer: Answer) -> str | None:
-    """The fragment of the problem's ``type``, whatever the HTTP status is; None for no problem.
+def says_none(answer: Answer, *, adopts: bool) -> bool:
+    """Whether a look-up is told that there is no such payment.
 
-    The OpenAPI files a problem of status 409 under a 400: the type is what is reliable.
+    Args:
+        answer: Of any status.
+        adopts: A caller has named its id, which may be malformed: that names none either.
     """
-    problem = parse(_Problem, answer)
-    return None if problem is None else _fragment(problem.type)
+    request = Asked.ADOPT if adopts else Asked.LOOK_UP
+    return TABLE.means(_said(answer), request) is Means.ABSENT
 
 
 def refusal(answer: Answer, kind: OperationKind | None) -> GatewayError:
@@ -61,19 +90,23 @@ def refusal(answer: Answer, kind: OperationKind | None) -> GatewayError:
         answer: Of any status.
         kind: What was asked for; None for a look-up, which moves none.
     """
+    return TABLE.failure(_said(answer), asked(kind))
+
+
+def _said(answer: Answer) -> Said:
+    """The answer as the table reads it.
+
+    The OpenAPI files a problem of status 409 under a 400: its type is what is reliable.
+    """
     problem = parse(_Problem, answer)
     fragment = None if problem is None else _fragment(problem.type)
-    said = f"HTTP {answer.status}" + (f" {fragment}" if fragment else "")
-    if not 400 <= answer.status < 500:  # noqa: PLR2004 - HTTP's own classes
-        return Undecided(f"{NAME}: {said} decides nothing")
-    if fragment in _UNAUTHORIZED_TYPES or (fragment is None and answer.status in UNAUTHORIZED):
-        return Unauthorized(f"{NAME}: our credentials were refused ({said})")
-    if answer.status == _TOO_MANY:
-        return Throttled(f"{NAME}: too many requests", answer.retry_after_s)
-    if problem and fragment in _REFUSED_TYPES and kind is OperationKind.AUTHORIZE:
-        text = f"{NAME}: refused ({said}{_parameters(problem)})"
-        return Refused(text, _REFUSED_TYPES[fragment])
-    return Undecided(f"{NAME}: {said} decides nothing")
+    return Said(
+        status=answer.status,
+        words=frozenset() if fragment is None else frozenset({fragment}),
+        told=fragment,
+        about=() if problem is None else _parameters(problem),
+        retry_after_s=answer.retry_after_s,
+    )
 
 
 def _fragment(uri: str) -> str | None:
@@ -84,7 +117,7 @@ def _fragment(uri: str) -> str | None:
     return fragment if _FRAGMENT.fullmatch(fragment) else None
 
 
-def _parameters(problem: _Problem) -> str:
+def _parameters(problem: _Problem) -> tuple[str, ...]:
     names = [item.parameter for item in problem.errors if item.parameter]
     fit = [name for name in names if _PARAMETER.fullmatch(name)]
-    return f": {', '.join(fit[:_PARAMETERS_SHOWN_MAX])}" if fit else ""
+    return tuple(fit[:_PARAMETERS_SHOWN_MAX])

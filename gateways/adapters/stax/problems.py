@@ -1,4 +1,4 @@
-"""What Stax's refusals say of the money.
+"""What Stax's refusals say of the money: its part of the table (`gateways.classifier`).
 
 A refusal is an object of texts by field, or a bare list of texts; there is no code. The forms are
 those of the OpenAPI documents in Stax's API reference (harvested 2026-08-29), the statuses also
@@ -10,28 +10,63 @@ from __future__ import annotations
 from pydantic import ConfigDict, RootModel
 
 from cardhold.hold import OperationKind
-from gateways.errors import GatewayError, Refused, Throttled, Unauthorized, Undecided
+from gateways.classifier import (
+    LOOKS,
+    Asked,
+    Means,
+    Row,
+    Said,
+    Table,
+    asked,
+    only,
+)
+from gateways.errors import GatewayError
 from gateways.wire import Answer, parse
 
 NAME = "stax"
 
-# Our credentials were refused, at the door: nothing behind it has seen the request.
-_UNAUTHORIZED = frozenset({401, 403})
-_BAD_REQUEST, _NOT_FOUND, _UNPROCESSABLE, _TOO_MANY = 400, 404, 422, 429
-# 422 on a charge: "not executed", by the field that is wrong. All are published. A key used before
-# for another charge is published as "an error related to the different parameters", in no known
-# form: one that speaks of idempotency decides nothing.
-_NOT_EXECUTED = frozenset({
-    "meta",
-    "meta.transaction_initiation_type",
-    "meta.transaction_schedule_type",
-    "payment_method_id",
-    "total",
-})  # fmt: skip
-# Published for a charge: "your merchant account must be ACTIVE to perform this action".
-_INACTIVE = frozenset({"authorization_error"})
-# Published for a look-up: "Transaction could not be found", "The selected id is invalid."
-_NO_SUCH_ID = frozenset({"id"})
+# A key used before for another charge is published as "an error related to the different
+# parameters", in no known form: a refusal that speaks of idempotency is in no row.
+_OF_THE_KEY = "a text about the key"
+_BAD_REQUEST, _NOT_FOUND, _UNPROCESSABLE = 400, 404, 422
+
+TABLE = Table(
+    gateway=NAME,
+    source="API reference (harvested 2026-08-29): the fields that a refusal's texts are about",
+    rows=(
+        # At the door: nothing behind it has seen the request.
+        Row(Means.UNAUTHORIZED, {401, 403}),
+        # Published for a charge: "your merchant account must be ACTIVE to perform this action".
+        Row(Means.UNAUTHORIZED, {_UNPROCESSABLE}, only("authorization_error")),
+        Row(Means.THROTTLED, {429}),
+        # All are published: "not executed", by the field that is wrong.
+        Row(
+            Means.REFUSED,
+            {_UNPROCESSABLE},
+            only(
+                "meta",
+                "meta.transaction_initiation_type",
+                "meta.transaction_schedule_type",
+                "payment_method_id",
+                "total",
+            ),
+            frozenset({Asked.AUTHORIZE}),
+        ),
+        # "Transaction could not be found", "The selected id is invalid.": 404 in the reference's
+        # prose, 422 in its OpenAPI, 400 of a related transaction. A bare 404 may be anybody's.
+        Row(Means.ABSENT, {_BAD_REQUEST, _NOT_FOUND, _UNPROCESSABLE}, only("id"), LOOKS),
+        # A refusal for what a later operation is, or for the state of the hold.
+        Row(
+            Means.LOOK,
+            {_BAD_REQUEST, _NOT_FOUND, _UNPROCESSABLE},
+            asked=frozenset({Asked.CAPTURE, Asked.RELEASE}),
+        ),
+    ),
+    note=(
+        "A decline is a transaction with `success` false, as HTTP 200 or 400; null is undecided, "
+        "and so is a failure on Stax's own way to the processor."
+    ),
+)
 _VOIDED_BEFORE = "The transaction has already been voided."
 
 
@@ -46,40 +81,33 @@ def refusal(answer: Answer, kind: OperationKind | None) -> GatewayError:
         answer: Of any status.
         kind: What was asked for; None for a look-up, which moves none.
     """
-    texts = _texts(answer)
-    fields = frozenset(texts)
-    said = f"HTTP {answer.status}"
-    inactive = answer.status == _UNPROCESSABLE and fields == _INACTIVE
-    if answer.status in _UNAUTHORIZED or inactive:
-        return Unauthorized(f"{NAME}: our credentials were refused ({said})")
-    if answer.status == _TOO_MANY:
-        return Throttled(f"{NAME}: too many requests", answer.retry_after_s)
-    listed = answer.status == _UNPROCESSABLE and bool(fields) and fields <= _NOT_EXECUTED
-    if kind is OperationKind.AUTHORIZE and listed and not _speaks_of_the_key(texts):
-        return Refused(f"{NAME}: refused ({said}: {', '.join(sorted(fields))})")
-    return Undecided(f"{NAME}: {said} decides nothing")
+    return TABLE.failure(_said(answer), asked(kind))
 
 
 def says_no_such_id(answer: Answer) -> bool:
-    """Whether a look-up is told, in Stax's own words, that there is no such transaction.
-
-    The reference's prose says 404, its OpenAPI 422, and for a related transaction 400; the field
-    that is named is what they share. A bare 404 may be anybody's.
-    """
-    statuses = {_BAD_REQUEST, _NOT_FOUND, _UNPROCESSABLE}
-    return answer.status in statuses and frozenset(_texts(answer)) == _NO_SUCH_ID
+    """Whether a look-up is told, in Stax's own words, that there is no such transaction."""
+    return TABLE.means(_said(answer), Asked.LOOK_UP) is Means.ABSENT
 
 
 def forbids(answer: Answer) -> bool:
     """Whether it refuses a later operation for what it is, or for the state of the hold."""
-    is_refusal = answer.status in {_BAD_REQUEST, _NOT_FOUND, _UNPROCESSABLE}
-    inactive = answer.status == _UNPROCESSABLE and frozenset(_texts(answer)) == _INACTIVE
-    return is_refusal and not inactive
+    return TABLE.means(_said(answer), Asked.CAPTURE) is Means.LOOK
 
 
 def says_voided_before(answer: Answer) -> bool:
     """Whether a void is refused because there was one before it."""
     return any(_VOIDED_BEFORE in texts for texts in _texts(answer).values())
+
+
+def _said(answer: Answer) -> Said:
+    texts = _texts(answer)
+    fields = frozenset(texts)
+    return Said(
+        status=answer.status,
+        words=fields | {_OF_THE_KEY} if _speaks_of_the_key(texts) else fields,
+        about=tuple(sorted(fields)),
+        retry_after_s=answer.retry_after_s,
+    )
 
 
 def _texts(answer: Answer) -> dict[str, list[str]]:

@@ -1,4 +1,4 @@
-"""What xMoney's refusals say of the money.
+"""What xMoney's refusals say of the money: its part of the table (`gateways.classifier`).
 
 Every answer is an envelope (API reference 1.0: ``code``, ``message``, ``data``, ``error[]``). An
 error may come as HTTP 200 with a ``code`` of 400 or more, as xMoney's own client expects; where
@@ -11,17 +11,57 @@ import re
 from dataclasses import dataclass
 
 from gateways.adapters.xmoney.words import NAME, words
-from gateways.errors import GatewayError, Refused, Throttled, Unauthorized, Undecided
+from gateways.classifier import (
+    LATER,
+    LOOKS,
+    Asked,
+    Means,
+    Row,
+    Said,
+    Table,
+    all_of,
+    one_of,
+)
+from gateways.errors import GatewayError
 from gateways.wire import Answer, WireModel, parse, read
 
 # 202 is in the table of the page "Errors", with no use told: the transaction says what it is worth.
 _SUCCESS = frozenset({200, 201, 202})
-_UNAUTHORIZED = frozenset({401, 403})
-_NOT_FOUND, _TOO_MANY, _PAYMENT_FAILED = 404, 429, 402
+_NOT_FOUND, _PAYMENT_FAILED = 404, 402
 _INVALID = frozenset({400, 422})
 # The issuer wants to see the guest (Strong Customer Authentication): a decline that another
 # request with `transactionOption.isSoftDecline` may turn; we send none (docs/gateways/xmoney.md).
 _SOFT_DECLINE = 839
+_CREATING, _ADOPTING = frozenset({Asked.AUTHORIZE}), frozenset({Asked.ADOPT})
+# The words of the table: of the whole body, of all of its errors, of any of them.
+_AGREED, _VALIDATION, _SOFT = "the same code as HTTP", "Validation errors alone", "839"
+_NO_TO_IT = {*_INVALID, _PAYMENT_FAILED, _SOFT_DECLINE}
+
+TABLE = Table(
+    gateway=NAME,
+    source="API reference 1.0, page *Errors*: the body's `code`, with HTTP's where that fails too",
+    rows=(
+        # At the door: nothing behind it has seen the request.
+        Row(Means.UNAUTHORIZED, {401, 403}),
+        Row(Means.THROTTLED, {429}),
+        # The payment failed: the issuer, or xMoney for it, said no.
+        Row(Means.DECLINED, _NO_TO_IT, one_of(_SOFT), _CREATING),
+        Row(Means.DECLINED, {_PAYMENT_FAILED}, one_of(_AGREED), _CREATING),
+        # Refused for its fields, or for a customer or a card that is none: nothing was done.
+        Row(Means.REFUSED, _INVALID, all_of(_AGREED, _VALIDATION), _CREATING),
+        Row(Means.REFUSED, {_NOT_FOUND}, one_of(_AGREED), _CREATING),
+        # A no to a later request; whether nothing moved, only a look tells.
+        Row(Means.LOOK, _NO_TO_IT, one_of(_SOFT), LATER),
+        Row(Means.LOOK, {*_INVALID, _PAYMENT_FAILED}, one_of(_AGREED), LATER),
+        Row(Means.ABSENT, {_NOT_FOUND}, one_of(_AGREED), LOOKS),
+        Row(Means.ABSENT, _INVALID, all_of(_AGREED, _VALIDATION), _ADOPTING),
+    ),
+    note=(
+        "No answer to an order, a capture or a void says anything of the money: after each the "
+        "transaction is read, and it decides. Before a void it is read too, since the same request "
+        "refunds what is captured; where that look fails, it is `not sent`."
+    ),
+)
 # A field's name, `cardId`: letters alone, so that no token and no number fits.
 _FIELD = re.compile(r"[A-Za-z]{1,30}")
 _FIELDS_SHOWN_MAX = 5
@@ -66,19 +106,17 @@ class Problem:
     @property
     def is_not_found(self) -> bool:
         """There is no such thing, by xMoney's own word."""
-        return self.agreed and self.status == _NOT_FOUND
+        return TABLE.means(self.said, Asked.LOOK_UP) is Means.ABSENT
 
     @property
     def is_invalid(self) -> bool:
-        """Refused for its fields, before anything was done with it."""
-        kinds = {item.type for item in self.items}
-        return self.agreed and self.status in _INVALID and kinds == {"Validation"}
+        """A look-up is refused for the form of its id: that is none either."""
+        return TABLE.means(self.said, Asked.ADOPT) is Means.ABSENT
 
     @property
     def is_decline(self) -> bool:
         """The payment failed: the issuer, or xMoney for it, said no."""
-        soft = self.status in {*_INVALID, _PAYMENT_FAILED, _SOFT_DECLINE} and self.is_soft
-        return soft or (self.agreed and self.status == _PAYMENT_FAILED)
+        return TABLE.means(self.said, Asked.AUTHORIZE) is Means.DECLINED
 
     @property
     def is_soft(self) -> bool:
@@ -88,7 +126,19 @@ class Problem:
     @property
     def says_no(self) -> bool:
         """A no of xMoney's own to a later request; whether nothing moved, only a look tells."""
-        return self.is_decline or (self.agreed and self.status in _INVALID)
+        return TABLE.means(self.said, Asked.CAPTURE) is Means.LOOK
+
+    @property
+    def said(self) -> Said:
+        """The same as the table reads it."""
+        of_fields = {item.type for item in self.items} == {"Validation"}
+        words = {_AGREED: self.agreed, _VALIDATION: of_fields, _SOFT: self.is_soft}
+        return Said(
+            status=self.status,
+            words=frozenset(word for word, holds in words.items() if holds),
+            about=_fields(self),
+            retry_after_s=self.retry_after_s,
+        )
 
     def told(self, secret: str | None) -> str:
         """The reason, for people."""
@@ -120,14 +170,7 @@ def refusal(problem: Problem, *, creates: bool = False) -> GatewayError:
         problem: Of any status.
         creates: It answers the creation of an order, whose refusals alone are listed.
     """
-    said = f"HTTP {problem.status}"
-    if problem.status in _UNAUTHORIZED:
-        return Unauthorized(f"{NAME}: our credentials were refused ({said})")
-    if problem.status == _TOO_MANY:
-        return Throttled(f"{NAME}: too many requests", problem.retry_after_s)
-    if creates and (problem.is_invalid or problem.is_not_found):
-        return Refused(f"{NAME}: refused ({said}{_fields(problem)})")
-    return Undecided(f"{NAME}: {said} decides nothing")
+    return TABLE.failure(problem.said, Asked.AUTHORIZE if creates else Asked.LOOK_UP)
 
 
 def _problem(answer: Answer, status: int, body: Envelope | None, *, agreed: bool) -> Problem:
@@ -143,7 +186,7 @@ def _problem(answer: Answer, status: int, body: Envelope | None, *, agreed: bool
     )
 
 
-def _fields(problem: Problem) -> str:
+def _fields(problem: Problem) -> tuple[str, ...]:
     names = [item.field for item in problem.items if item.field]
     fit = [name for name in names if _FIELD.fullmatch(name)]
-    return f": {', '.join(fit[:_FIELDS_SHOWN_MAX])}" if fit else ""
+    return tuple(fit[:_FIELDS_SHOWN_MAX])
