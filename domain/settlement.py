@@ -14,6 +14,7 @@ from domain.calls import Ending, Settled
 from domain.lifecycle import Event
 from domain.outcome import Payment, PaymentState
 from domain.record import RELEASE_EVERY, Entry, Record
+from domain.words import without_tokens
 
 # Gateways' clocks are off by minutes, not by more: an authorization that the gateway booked
 # longer than this before we sent it is an earlier one, and ages from then.
@@ -33,6 +34,7 @@ def settle(record: Record, entry: Entry, settled: Settled, now: datetime) -> Non
         settled: How it ended.
         now: When we came to know.
     """
+    settled = without_tokens(record, settled)
     if settled.ending is Ending.ACTION_REQUIRED:
         _at_the_guest(record, entry, settled, now)
         return
