@@ -454,6 +454,12 @@ async def test_a_time_counts_only_with_its_zone(time: object, booked_at: datetim
     assert outcome.payment.booked_at == booked_at
 
 
+async def test_a_payment_in_another_currency_under_our_reference_decides_nothing() -> None:
+    other = payment(order__currency="EUR", transactionResult__currency="EUR")
+    with pytest.raises(Undecided):
+        await answering(200, _listing(other)).look_up(authorize())
+
+
 async def test_several_live_payments_under_one_reference_are_told(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

@@ -167,6 +167,8 @@ class Payroc(Adapter[Site]):
 
     async def _by_reference(self, named: Named, until: float) -> Payment | None:
         found = await self._listed(named.reference, until)
+        if any(each.order.currency != named.call.amount.currency for each in found):
+            raise Undecided(f"{NAME}: the answer is in another currency")
         payments = [payment_of(each, named, reference=named.reference) for each in found]
         if live_count(payments) > 1:
             ids = ", ".join(payment.payment_id for payment in payments)
