@@ -23,8 +23,11 @@ Json = dict[str, Any]
 _FIGURES = {"processing_time": "PT1S", "call_time_out": "PT5S"}
 #: The end of a brief account's name: it gives up on a call after a second.
 BRIEF = "-brief"
+#: The end of a hasty account's name: its first try lasts no longer than a try ever must.
+HASTY = "-hasty"
 #: The only host, beside a simulator's own, that a guest may be sent back to.
 RETURN_HOST = "book.example"
+_HASTY = {"call_time_out": "PT2S", "answer_within": "PT3S"}
 _NEVER_CALLED = "http://127.0.0.1:1"
 
 
@@ -141,7 +144,10 @@ async def _one_after_another(
 
 
 def all_settings(url: str) -> Mapping[str, AccountSettings]:
-    """Every place's account and its brief twin, at the simulator at ``url``."""
-    return {place.account: place.settings(url) for place in PLACES} | {
-        place.account + BRIEF: place.settings(url, call_time_out="PT1S") for place in PLACES
+    """Every place's account, its brief twin and its hasty one, at the simulator at ``url``."""
+    twins = {"": {}, BRIEF: {"call_time_out": "PT1S"}, HASTY: _HASTY}
+    return {
+        place.account + end: place.settings(url, **told)
+        for end, told in twins.items()
+        for place in PLACES
     }
