@@ -47,7 +47,7 @@ class Desk:
     ) -> None:
         self.under = under
         self.simulator = simulator
-        self._network = network
+        self.network = network
         self.adapter = self.tapped()[0]
         self.can = self.adapter.capabilities
 
@@ -62,7 +62,7 @@ class Desk:
             before: Told the number of each request, from 0, before it goes out.
             limit_s: How long a call may take, if not as long as usual.
         """
-        tap = Tap(self._network, self._booked, before)
+        tap = Tap(self.network, self.booked, before)
         settings = self.under.settings(self.simulator.url)
         if limit_s is not None:
             limit = timedelta(seconds=limit_s)
@@ -136,7 +136,7 @@ class Desk:
         effects = [effect for hold in self.holds() for effect in hold["effects"]]
         return sum(effect["kind"] in counted for effect in effects)
 
-    def _booked(self) -> int:
+    def booked(self) -> int:
         """How many entries the books have, declines included."""
         return sum(len(hold["effects"]) for hold in self.holds())
 
