@@ -224,7 +224,8 @@ def parse(model: type[ReadModel], answer: Answer) -> ReadModel | None:
         fields = read_json(answer.body.decode("utf-8"), fraction=Decimal)
         if b"\\ud" in answer.body.lower():
             # Half of a surrogate pair is legal as an escape, and can be written nowhere.
-            json.dumps(fields, ensure_ascii=False).encode()
+            # `str` writes the fractions, which are decimals.
+            json.dumps(fields, ensure_ascii=False, default=str).encode()
         return model.model_validate(fields)
     except (UnicodeError, InvalidMessage, ValidationError, RecursionError):
         return None

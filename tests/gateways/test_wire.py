@@ -217,6 +217,7 @@ async def test_more_than_we_read_decides_nothing_and_frees_the_connection() -> N
         http(b'{"id": NaN, "note": ""}'),
         http(b'{"id": 1, "note": ""}'),
         http(b'{"id": "\\ud800", "note": ""}'),
+        http(b'{"id": "\\ud800", "note": "", "n": 1.5}'),
         http(b'{"id": "a", "note": "", "n": ' + b"9" * 5000 + b"}"),
         http(b'{"id": "a", "note": "", "n": ' + b"[" * 50_000 + b"]" * 50_000 + b"}"),
         http(b'{"id": "a", "note": ""} trailing'),
@@ -227,6 +228,11 @@ async def test_more_than_we_read_decides_nothing_and_frees_the_connection() -> N
 async def test_a_whole_answer_that_is_something_else_decides_nothing(raw: bytes) -> None:
     with pytest.raises(Undecided):
         await fetch(raw)
+
+
+async def test_a_character_of_two_escapes_is_read_beside_a_fraction() -> None:
+    golden = await fetch(http(b'{"id": "\\ud83c\\udf0a", "note": "", "n": 100.5}'))
+    assert golden.id == "\U0001f30a"
 
 
 async def test_a_redirect_is_answered_and_not_followed() -> None:
