@@ -161,7 +161,8 @@ def temporal_connection(environ: Mapping[str, str] | None = None) -> ClientConne
     try:
         connection = ClientConfig.load_client_connect_config(override_env_vars=environ)
     except (RuntimeError, OSError, ValueError) as error:
-        raise CannotStart(f"Temporal's environment configuration is wrong: {error}.") from error
+        wrong = _first_line(str(error))
+        raise CannotStart(f"Temporal's environment configuration is wrong: {wrong}.") from None
     return {**ClientConnectConfig(target_host=TEMPORAL_ADDRESS, namespace="default"), **connection}
 
 
@@ -276,6 +277,12 @@ def _place(error: tomllib.TOMLDecodeError) -> str:
     """Where the parser stumbled; its own words may quote what stands there."""
     found = re.search(r"at (line \d+, column \d+|end of document)", str(error))
     return found.group(1) if found else "it cannot be parsed"
+
+
+def _first_line(told: str) -> str:
+    """Where the SDK stumbled; the lines behind it quote the file, and an API key with it."""
+    first = told.partition("\n")[0]
+    return "".join(character for character in first if character.isprintable()).rstrip(".")
 
 
 def _shown(name: str) -> str:

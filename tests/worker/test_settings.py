@@ -236,6 +236,20 @@ def test_a_wrong_temporal_configuration_is_one_sentence(environ: dict[str, str])
         temporal_connection(environ)
 
 
+def test_a_torn_configuration_of_temporal_is_told_by_its_place_and_not_quoted(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "temporal.toml"
+    file.write_text(f'[profile.default]\napi_key = "{SECRET}\n')
+    with pytest.raises(CannotStart) as refused:
+        temporal_connection({"TEMPORAL_CONFIG_FILE": str(file)})
+    told = str(refused.value)
+    assert SECRET not in told
+    assert "line 2" in told
+    assert told.isprintable()
+    assert refused.value.__cause__ is None
+
+
 def test_a_child_process_inherits_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PAYROC_API_KEY", SECRET)
     monkeypatch.setenv("TEMPORAL_API_KEY", SECRET)
