@@ -117,6 +117,32 @@ async def test_a_run_that_was_reset_after_its_end_keeps_its_hold(stack: Stack) -
     assert (await stack.book())["state"] == "open"
 
 
+@pytest.mark.parametrize("kind", LISTING)
+async def test_a_reservation_started_again_a_moment_ago_keeps_its_hold_though_no_list_shows_it(
+    stack: Stack, kind: str
+) -> None:
+    async with swept(stack, kind) as here:
+        reserved = await here.start()
+        await here.terminate(reserved)
+        # Nobody has worked on it yet: it has no attributes, and the account's list has it not.
+        again = await here.stack.client.start_workflow(
+            "Reservation",
+            here.stack.request(gateway=here.name, reservation_id=_id_of(reserved)),
+            id=reserved.handle.id,
+            task_queue=f"nobody-works-here-{here.name}",
+        )
+        kept = await here.sweep_later()
+        before = await stack.book()
+        await again.terminate("the test is over")
+        freed = await here.sweep()
+
+    assert found(kept) == [("abandoned", "waits")]
+    assert (before["state"], before["released_minor"]) == ("open", 0)
+    # Nothing but the look at the run itself had kept it: with that run ended too, it is freed.
+    assert found(freed) == [("abandoned", "released")]
+    assert (await stack.book())["state"] == "released"
+
+
 def _id_of(reserved: Reserved) -> str:
     return reserved.handle.id.removeprefix("reservation-")
 
