@@ -18,6 +18,8 @@ from typing import cast
 # machines line up: up to three, such as " - ".
 _RUN = re.compile(r"(?<!\d)\d(?:[ ./_\-]{0,3}\d){12,}")
 _LENGTH_MIN, _LENGTH_MAX = 13, 19
+# A number that is longer is no card's; one of 5000 digits Python refuses to write down.
+_TOO_LONG = 10**_LENGTH_MAX
 # First digits of the schemes that issue cards (ISO/IEC 7812 registrations, as the schemes publish
 # them): Visa 4; Mastercard 51-55 and 2221-2720; Amex 34, 37; Discover and UnionPay 60, 62, 64, 65;
 # JCB 3528-3589; Diners 30, 36, 38, 39; Maestro 50, 56-59, 61, 63, 66-69; Mir 2200-2204; Troy 9792.
@@ -124,7 +126,7 @@ def _texts(value: object) -> Iterator[str]:
     for part in _parts(value):
         if isinstance(part, str):
             yield part
-        elif isinstance(part, int) and not isinstance(part, bool):
+        elif isinstance(part, int) and not isinstance(part, bool) and abs(part) < _TOO_LONG:
             yield str(part)
 
 

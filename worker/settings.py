@@ -124,7 +124,7 @@ def parse(text: str, environ: Mapping[str, str]) -> Settings:
     """
     try:
         tables = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # a number of 5000 digits is a plain ValueError
         raise CannotStart(f"The configuration is not TOML: {_place(error)}.") from None
     for name in tables.keys() - {"accounts", "worker"}:
         raise CannotStart(f"The configuration has an unknown table: {_shown(name)}.")
@@ -273,7 +273,7 @@ def _text(path: Path) -> str:
         raise CannotStart(f"The configuration {path} is not text in UTF-8.") from None
 
 
-def _place(error: tomllib.TOMLDecodeError) -> str:
+def _place(error: Exception) -> str:
     """Where the parser stumbled; its own words may quote what stands there."""
     found = re.search(r"at (line \d+, column \d+|end of document)", str(error))
     return found.group(1) if found else "it cannot be parsed"

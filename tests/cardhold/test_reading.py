@@ -51,6 +51,11 @@ def test_a_name_that_nobody_knows_is_shown_short_and_printable() -> None:
     assert len(caught.value.field) <= 41
 
 
+def test_a_number_that_cannot_be_written_down_is_refused_as_any_other() -> None:
+    with pytest.raises(InvalidMessage, match=r"amount\.amount_minor must be 1000000000000 or less"):
+        read(Capture, {"amount": {"amount_minor": 10**5000, "currency": "USD"}})
+
+
 def test_absence_of_a_message_is_an_empty_one() -> None:
     assert read(Capture, None) == Capture()
 

@@ -47,6 +47,12 @@ def with_key(key: str) -> str:
 BAD = {
     "not TOML": ("accounts = [", "The configuration is not TOML"),
     "a value that is not TOML": (f"key = {SECRET}", "The configuration is not TOML: line 1"),
+    "a number without end": (f"key = {'9' * 5000}", "The configuration is not TOML"),
+    "nesting without end": (f"key = {'[' * 50_000}", "The configuration is not TOML"),
+    "a large number in hexadecimal": (
+        f"{GOOD}connections = 0x{'f' * 5000}\n",
+        "connections must be 512 or less",
+    ),
     "nothing": ("", "The configuration has no account"),
     "an unknown table": (f"{GOOD}[wroker]\n", "unknown table: 'wroker'"),
     "accounts that are no tables": ("accounts = 1", "Accounts must be tables"),
