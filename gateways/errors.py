@@ -1,5 +1,7 @@
 """What can go wrong with a gateway call, sorted by what we then know of the money.
 
+What is which of them stands in one table: `gateways.classifier`, drawn in ``docs/outcomes.md``.
+
 * GatewayError
   - NotSent         no byte left us: the money did not move. Send again.
   - Throttled       429, where this gateway's table says "refused unread": the money
