@@ -18,7 +18,7 @@ DAY, SECOND = timedelta(days=1), timedelta(seconds=1)
 UNTIL_DEADLINE = timedelta(days=6, hours=12)
 # The least that a caller may ask for.
 MARGIN = timedelta(seconds=10)
-# Clocks are moved one after the other, and the first run must not be there before the worker is off.
+# Clocks are moved one after the other, and no run may be there before the worker is off.
 SHORT_OF = timedelta(seconds=3)
 OFF_FOR_S = 4.0
 
