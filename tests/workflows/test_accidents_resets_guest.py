@@ -1,8 +1,9 @@
-"""An operator's reset to every workflow task of the harder lives, at the gateways without keys.
+"""An operator's reset in the middle of the harder lives, at the gateways without keys.
 
-The guest's turn, another card after a decline, and answers that were lost. Wherever the run is
+The guest's turn, and answers that were lost. Wherever the run is
 reset to, and whether what was said since is repeated to it or not, the books stay as they were, and
-the new run ends as they say or tells a person. The two ways to reset take turns.
+the new run ends as they say or tells a person. The two ways to reset take turns, and each gateway
+has its share of the tasks.
 """
 
 from __future__ import annotations
@@ -145,8 +146,9 @@ async def play(stack: Stack, place: Place, lives: Iterable[Life]) -> None:
 
     async def at_every_point(run: Reserved, before: Json, parity: int) -> None:
         run_id = (await run.handle.describe()).run_id
-        for number, point in enumerate(await points(run)):
-            anew = await reset(stack, run, run_id, point, bare=(number + parity) % 2 == 0)
+        every_other = (await points(run))[parity % 2 :: 2]
+        for number, point in enumerate(every_other, parity // 2):
+            anew = await reset(stack, run, run_id, point, bare=number % 2 == 0)
             try:
                 await is_true_or_told(stack, await settled(stack, anew), before)
                 assert await stack.books(place.gateway) == books
