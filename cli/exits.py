@@ -72,7 +72,15 @@ def refuse_card_numbers(words: Sequence[str]) -> None:
 
 
 def told(error: BaseException) -> tuple[ExitCode, str]:
-    """The exit code and the sentence for whatever ended the command."""
+    """The exit code and the sentence for whatever ended the command.
+
+    It may repeat a word that was typed: in one line, and without what a terminal would obey.
+    """
+    code, sentence = _told(error)
+    return code, "".join(part if part.isprintable() else "?" for part in sentence)
+
+
+def _told(error: BaseException) -> tuple[ExitCode, str]:
     match error:
         case CardholdError():
             return _BY_TYPE.get(error.type, ExitCode.UNEXPECTED), str(error)

@@ -56,6 +56,18 @@ def test_wrong_usage_is_exit_2_and_one_sentence(words: list[str]) -> None:
     assert not words or len(done.stderr.splitlines()) == 1
 
 
+@pytest.mark.parametrize("word", ["a\nb", "\x1b[2Ja", "a\u2028b", "\udcff"])
+@pytest.mark.parametrize("words", [[], ["list"], ["release", "R"], ["list", "--limit"]])
+def test_a_word_that_a_terminal_would_obey_is_not_repeated_as_it_is(
+    words: list[str], word: str
+) -> None:
+    done = _run(*words, word)
+
+    assert done.exit_code == ExitCode.USAGE
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stderr.removesuffix("\n").isprintable()
+
+
 @pytest.mark.parametrize("text", ["", "[1]", "{", '{"a": 1, "a": 2}', '{"reservation_id": "R"}'])
 def test_a_request_that_is_not_one_is_exit_2(text: str) -> None:
     done = _run("start", "--file", "-", stdin=text)
