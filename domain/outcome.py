@@ -53,7 +53,9 @@ class Payment(Fact):
         action: What the guest has to do, with `PaymentState.ACTION_REQUIRED`; None where the
             gateway doesn't say it again.
         said: What became of the very operation that was looked for; None where the gateway shows
-            only how the payment stands.
+            only how the payment stands. An authorization that is absent, and a payment all the
+            same, is one that somebody has prepared and may yet send.
+        others: What holds money, or has taken it, under the same reference: the gateway's ids.
     """
 
     payment_id: str
@@ -68,6 +70,7 @@ class Payment(Fact):
     detail: str | None = None
     action: Action | None = None
     said: Said | None = None
+    others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,11 +91,19 @@ async def test_an_authorization_is_found_by_reference_or_id(
     assert len(where.requests) == 1
 
 
-@pytest.mark.parametrize("payment_id", [None, PAYMENT_ID])
-async def test_an_order_that_nobody_purchased_is_nothing(payment_id: str | None) -> None:
+@pytest.mark.parametrize("told", [{"payment_id": PAYMENT_ID}, {"patient": True}])
+async def test_an_order_that_nobody_purchased_is_nothing(told: dict[str, Any]) -> None:
     shown = authorization(paymentStatus="Pending", paymentMethod=...)
     where = Sibslike(by_id={PAYMENT_ID: shown}, by_reference={REFERENCE: [shown]})
-    assert await sibs(where).look_up(authorize(payment_id=payment_id)) is None
+    assert await sibs(where).look_up(authorize(**told)) is None
+
+
+async def test_an_order_that_somebody_else_is_about_to_purchase_is_told() -> None:
+    shown = authorization(paymentStatus="Pending", paymentMethod=...)
+    looked = await sibs(Sibslike(by_reference={REFERENCE: [shown]})).look_up(authorize())
+    assert looked is not None
+    assert (looked.payment_id, looked.said) == (PAYMENT_ID, Said.ABSENT)
+    assert verdict(authorize().call, looked) is Ending.ABSENT
 
 
 @pytest.mark.parametrize(
@@ -258,14 +266,23 @@ async def test_none_is_believed_of_a_query_that_finds_the_hold_itself(sent: dict
     ]
 
 
-@pytest.mark.parametrize("found", [NONE, authorization(transactionID="another")])
 @pytest.mark.parametrize("call", [CAPTURE, RELEASE, OFF])
 async def test_none_is_not_believed_of_a_query_that_does_not_find_the_hold_itself(
-    call: Named, found: object
+    call: Named,
 ) -> None:
-    where = site(call, by_reference={REFERENCE: [found]})
+    where = site(call, by_reference={REFERENCE: [NONE]})
     with pytest.raises(Undecided):
         await sibs(where).look_up(again(call))
+
+
+@pytest.mark.parametrize("call", [CAPTURE, RELEASE])
+async def test_none_is_believed_where_the_query_shows_a_second_hold_of_the_reference(
+    call: Named,
+) -> None:
+    where = site(call, by_reference={REFERENCE: [authorization(transactionID="another")]})
+    looked = await sibs(where).look_up(again(call))
+    assert looked is not None
+    assert (looked.payment_id, looked.said) == (PAYMENT_ID, Said.ABSENT)
 
 
 async def test_none_is_not_believed_where_nobody_knows_the_holds_reference() -> None:

@@ -24,6 +24,7 @@ from gateways.adapters.sibs.figures import (
     before_the_guest,
     called_off,
     done,
+    left_behind,
     moved,
     unchanged,
     with_our_figures,
@@ -128,6 +129,9 @@ class Sibs(Adapter[Site]):
             further = self._site.look_up_by_reference and may_be_on_its_way(call)
             if further and await self._placing.was_cancelled(named, found, until):
                 return None
+        # Whoever may have sent it before is careful anyway; to anybody else it is news.
+        if payment_id is None and is_untouched(found) and not may_be_on_its_way(call):
+            return left_behind(call, found)
         return self._read(named, found)
 
     async def _operation(self, named: Named, until: float) -> Payment | None:
@@ -169,12 +173,16 @@ class Sibs(Adapter[Site]):
     ) -> Payment | None:
         """The hold itself, by the query that has just said "none": so it works.
 
+        Where two holds were placed under the reference, the query shows one, and works as well.
+
         Raises:
             Undecided: It does not find what is surely there.
         """
         found = await self._line.by_reference(reference, until)
-        if found is None or found.transactionID != named.call.payment_id:
+        if found is None:
             raise Undecided(f"{NAME}: the look-up by reference does not find the hold itself")
+        if found.transactionID != named.call.payment_id:
+            return await self._itself(named, until)
         return self._read(named, found)
 
     async def _itself(self, named: Named, until: float) -> Payment | None:

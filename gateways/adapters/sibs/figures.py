@@ -17,6 +17,7 @@ from domain.outcome import (
     Payment,
     PaymentState,
     Pending,
+    Said,
 )
 from gateways.adapters.sibs.answers import Transaction, tellable, words
 from gateways.adapters.sibs.problems import NAME
@@ -92,6 +93,19 @@ def with_our_figures(call: Call, payment: Payment) -> Payment:
     """A hold's authorization, with what was held and captured since."""
     figures = {"authorized": call.held.plain(), "captured": call.captured.plain()}
     return payment.model_copy(update=figures)
+
+
+def left_behind(call: Call, found: Transaction) -> Payment:
+    """An order that was made for this authorization, and that nobody has purchased so far."""
+    nothing = call.amount.plain().plus(-call.amount.amount_minor)
+    return Payment(
+        payment_id=found.transactionID,
+        reference=found.reference,
+        state=PaymentState.PENDING,
+        authorized=nothing,
+        captured=nothing,
+        said=Said.ABSENT,
+    )
 
 
 def before_the_guest(call: Call) -> Payment:

@@ -37,7 +37,6 @@ from gateways.adapters.xmoney.answers import (
     TransactionsAnswer,
     is_adopted,
     is_id,
-    live_count,
     open_hold_of,
     payment_of,
     the_one,
@@ -271,10 +270,11 @@ class XMoney(Adapter[Site]):
             raise Undecided(f"{NAME}: there are too many orders of one reference")
         found = [await self._paid(order, named, until) for order in orders]
         payments = [payment for each in found for payment in each]
-        if live_count(payments) > 1:
+        one = the_one(payments)
+        if one is not None and one.others:
             ids = ", ".join(payment.payment_id for payment in payments)
             _log.warning("%s shows several payments of one reference: %s", NAME, ids)
-        return the_one(payments)
+        return one
 
     async def _orders(self, reference: str, until: float) -> list[Order]:
         """All orders of one reference, which xMoney does not keep from being several."""

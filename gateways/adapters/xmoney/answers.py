@@ -67,13 +67,13 @@ _NOTHING_HELD = frozenset({PaymentState.DECLINED, PaymentState.ACTION_REQUIRED})
 _LIVE = frozenset({PaymentState.OPEN, PaymentState.CAPTURED})
 # Which of several transactions under one reference is the one: what may hold money comes first.
 _RANK = {
-    PaymentState.OPEN: 0,
     PaymentState.CAPTURED: 0,
-    PaymentState.ACTION_REQUIRED: 1,
-    PaymentState.PENDING: 1,
-    PaymentState.RELEASED: 2,
-    PaymentState.EXPIRED: 2,
-    PaymentState.DECLINED: 3,
+    PaymentState.OPEN: 1,
+    PaymentState.ACTION_REQUIRED: 2,
+    PaymentState.PENDING: 2,
+    PaymentState.RELEASED: 3,
+    PaymentState.EXPIRED: 3,
+    PaymentState.DECLINED: 4,
 }
 _ID = re.compile(r"[1-9][0-9]{0,18}")
 _LATEST = datetime.max.replace(tzinfo=UTC)
@@ -280,15 +280,21 @@ def open_hold_of(found: Transaction, reference: str | None) -> OpenHold | None:
 
 
 def the_one(payments: Sequence[Payment]) -> Payment | None:
-    """Which of the payments under one reference counts: one that holds money, the earliest."""
-    return min(
-        payments, key=lambda found: (_RANK[found.state], found.booked_at or _LATEST), default=None
-    )
+    """Which of the payments under one reference counts, with those that count beside it.
+
+    One from which money was taken, else one that holds money; of several the earliest, and whoever
+    asks gets the same one.
+    """
+    ranked = sorted(payments, key=_rank)
+    if not ranked:
+        return None
+    one, *rest = ranked
+    others = tuple(payment.payment_id for payment in rest if payment.state in _LIVE)
+    return one.model_copy(update={"others": others})
 
 
-def live_count(payments: Sequence[Payment]) -> int:
-    """How many of them hold money, or have taken it."""
-    return sum(payment.state in _LIVE for payment in payments)
+def _rank(found: Payment) -> tuple[int, datetime, int]:
+    return _RANK[found.state], found.booked_at or _LATEST, int(found.payment_id)
 
 
 def is_adopted(call: Call) -> bool:
