@@ -10,6 +10,7 @@ import asyncio
 import logging
 import traceback
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,6 +21,7 @@ from activities.declared import LOOK_UP, Failure
 from cardhold.hold import OperationKind
 from cardhold.names import ErrorType
 from domain.calls import Call, Ending, Lost, Settled
+from domain.capabilities import Capabilities
 from domain.keys import OperationName
 from domain.outcome import (
     ActionRequired,
@@ -182,6 +184,7 @@ class _Attempt:
                 was_there = self._is_first and not self._call.repeated
                 return found.model_copy(update={"found": was_there})
             self._must_not_be_on_its_way()
+            self._heed(found.payment)
         if not self._is_first and not self._is_harmless(gateway):
             message = "an earlier attempt may have been carried out, and no key makes it harmless"
             raise Undecided(message)
@@ -191,17 +194,26 @@ class _Attempt:
             self._must_be_the_first(str(error))
             raise
 
+    def _heed(self, prepared: Payment | None) -> None:
+        """Somebody has prepared the same authorization: another run, which may yet send it."""
+        if prepared is not None and self._call.kind is OperationKind.AUTHORIZE:
+            careful = self._call.model_copy(update={"look_first": True})
+            self._named = replace(self._named, call=careful)
+
     def _may_stand_already(self, gateway: Gateway) -> bool:
         """Whether to go on from a run that we know nothing of could move money twice.
 
         A reservation whose run was terminated, and deleted or older than Temporal keeps runs, may
-        be started again; where no key says that it is the same, only a look can. Where the hold has
-        a key and its several captures have none, those captures would be made once more.
+        be started again, and by mistake it may be kept in two places at once; where no key says
+        that it is the same, only a look can. A hold that takes one capture refuses the second; of
+        several, and of what lowers it, none is refused.
         """
         can, kind = gateway.capabilities, self._call.kind
-        again = OperationKind.CAPTURE not in can.idempotent and can.captures_max != 1
-        is_known = kind in can.idempotent and not again
-        return kind is OperationKind.AUTHORIZE and can.finds and not is_known
+        repeats = OperationKind.CAPTURE not in can.idempotent and can.captures_max != 1
+        is_keyless = kind not in can.idempotent
+        if kind is OperationKind.AUTHORIZE:
+            return can.finds and (is_keyless or repeats)
+        return can.finds and is_keyless and repeats
 
     async def _looked_before(self, gateway: Gateway) -> Settled:
         """Look before sending.
@@ -318,12 +330,14 @@ class _Attempt:
         detail: str | None = None,
     ) -> Settled:
         asks = self._call.kind is OperationKind.AUTHORIZE
+        can = self._gateway.capabilities if asks and self._gateway else None
         return Settled(
             ending=ending,
             payment=payment,
             detail=detail or (payment.detail if payment else None),
             reference=self._named.reference,
-            capabilities=self._gateway.capabilities if asks and self._gateway else None,
+            unguarded=can is not None and _is_unguarded(self._call, can),
+            capabilities=can,
         )
 
     async def _translated(self, attempt: Callable[[Gateway], Awaitable[Settled]]) -> Settled:
@@ -424,6 +438,11 @@ _NOT_SO_FAR = frozenset({Ending.ABSENT, Ending.ACTION_REQUIRED})
 
 class _StillPending(Exception):
     """Looked up, and not decided yet."""
+
+
+def _is_unguarded(call: Call, can: Capabilities) -> bool:
+    """Whether the hold may be placed twice, and a look by its reference would show it."""
+    return can.finds and OperationKind.AUTHORIZE not in can.idempotent and not call.adopts
 
 
 def _lost(gateway: Gateway, payment_id: str | None) -> Lost:

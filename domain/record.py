@@ -138,6 +138,8 @@ class Record:
     cautious: bool = False
     """Look before every sending: a person's word, or a run before this one, may stand against what
     we have."""
+    others_at: datetime | None = None
+    """When to look whether the hold stands alone: by then another one is booked, if ever."""
     deadline_capture_tried: bool = False
     release_again_at: datetime | None = None
     external: Payment | None = None

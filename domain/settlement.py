@@ -121,6 +121,7 @@ def _authorized(record: Record, entry: Entry, settled: Settled, now: datetime) -
     record.ledger.authorize(entry.amount.amount_minor)
     record.gateway_reference = payment.reference or settled.reference
     record.placed(payment, _placed_at(payment, entry.sent_at or now, now))
+    record.others_at = now + record.capabilities.processing_time if settled.unguarded else None
     record.life.move(Event.APPROVE)
     if payment.state is not PaymentState.OPEN or payment.authorized != entry.amount:
         record.external = payment

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
 from temporalio import workflow
@@ -201,13 +202,7 @@ class Carrier:
         while True:
             amount = payment.authorized.amount_minor or entry.amount.amount_minor
             release = self.release(amount, entry)
-            ended = await self._outcome_of(
-                release, workflow.now() + record.capabilities.answer_within
-            )
-            gone = ended is not None and ended.ending in {Ending.DONE, Ending.CHANGED}
-            release.state = OperationState.DONE if gone else OperationState.DECLINED
-            release.decided_at = workflow.now()
-            if gone:
+            if await self._frees(release, {Ending.DONE, Ending.CHANGED}):
                 break
             told = f"the gateway refused {release.operation_id}, of what was of no use"
             record.raise_attention(AttentionReason.RELEASE_REFUSED, workflow.now(), told, release)
@@ -216,6 +211,21 @@ class Carrier:
         record.end_attention(AttentionReason.RELEASE_REFUSED, AttentionReason.OUTCOME_UNKNOWN)
         record.payment_id = record.gateway_reference = None
         return Settled(ending=Ending.DECLINED, payment=payment, detail=why)
+
+    async def release_other(self, payment_id: str, for_: Entry) -> bool:
+        """Release a hold that stands beside the one that is kept; whether it is gone."""
+        release = self.release(for_.amount.amount_minor, for_)
+        release.payment_id, release.detail = payment_id, "of a hold that was placed twice"
+        return await self._frees(release, {Ending.DONE})
+
+    async def _frees(self, release: Entry, endings: Collection[Ending]) -> bool:
+        """Carry a release out that is none of the hold's own; whether it ended in one of these."""
+        until = workflow.now() + self._record.capabilities.answer_within
+        ended = await self._outcome_of(release, until)
+        gone = ended is not None and ended.ending in endings
+        release.state = OperationState.DONE if gone else OperationState.DECLINED
+        release.decided_at = workflow.now()
+        return gone
 
     def release(self, amount_minor: int, for_: Entry) -> Entry:
         """A release that follows from another operation, not yet sent."""

@@ -151,6 +151,11 @@ class Courier:
         """Look at a payment that nothing is under way on."""
         return self._run(entry, LOOK_UP, _Manner(timing.PATIENTLY, nobody_waits=True))
 
+    def look_for_others(self, entry: Entry, within: timedelta) -> Errand:
+        """Look whether an authorization stands alone, by its reference: for so long, not longer."""
+        manner = _Manner(timing.PATIENTLY, within=within)
+        return self._run(entry, LOOK_UP, manner, knows_id=False)
+
     def after_the_guest(self, entry: Entry) -> Errand:
         """Look what the guest has done; the gateway may hear of it a moment after we do."""
         settles = workflow.now() + timing.GUEST_SETTLES
@@ -190,10 +195,12 @@ class Courier:
         left = entry.sent_at + can.key_life / 2 - workflow.now()
         return left if left > timing.CALL_START_TO_CLOSE else None
 
-    def _run(self, entry: Entry, activity: str, manner: _Manner) -> Errand:
+    def _run(
+        self, entry: Entry, activity: str, manner: _Manner, *, knows_id: bool = True
+    ) -> Errand:
         self._errands += 1
-        call = self._call(entry, manner, knows_id=activity == LOOK_UP)
-        looks_too = activity != LOOK_UP and (call.look_first or activity == OperationKind.RELEASE)
+        call = self._call(entry, manner, knows_id=knows_id and activity == LOOK_UP)
+        looks_too = activity != LOOK_UP and (call.look_first or self._is_guarded_by_a_look(entry))
         handle = workflow.start_activity(
             activity,
             call,
@@ -215,6 +222,13 @@ class Courier:
         left = at - workflow.now() if at is not None else None
         return turn(left, by_plan=by_plan, nobody_waits=nobody_waits)
 
+    def _is_guarded_by_a_look(self, entry: Entry) -> bool:
+        """Whether the activity looks before it sends, also where nothing tells it to."""
+        can = self._record.capabilities
+        repeats = entry.kind not in can.idempotent and can.captures_max != 1
+        changes = entry.kind is not OperationKind.AUTHORIZE
+        return entry.kind is OperationKind.RELEASE or (changes and repeats)
+
     def _call(self, entry: Entry, manner: _Manner, *, knows_id: bool) -> Call:
         record, request = self._record, self._record.request
         authorizes = entry.kind is OperationKind.AUTHORIZE
@@ -228,7 +242,9 @@ class Courier:
             held=record.ledger.money(record.ledger.authorized_minor),
             captured=record.ledger.money(record.ledger.captured_minor),
             final=entry.final,
-            payment_id=_own_id(entry, knows_id=knows_id) if authorizes else record.payment_id,
+            payment_id=_own_id(entry, knows_id=knows_id)
+            if authorizes
+            else entry.payment_id or record.payment_id,
             reference=None if authorizes else record.gateway_reference,
             asked_at=entry.requested_at,
             send_by=entry.send_by,

@@ -29,6 +29,7 @@ from workflows.carrier import Carrier
 from workflows.courier import Errand
 from workflows.desk import Desk
 from workflows.inbox import Ask, Inbox
+from workflows.others import Others
 from workflows.telling import write_attributes
 from workflows.waiting import Waiting
 
@@ -51,6 +52,7 @@ class Keeper:
         self._desk = Desk(record, self.inbox)
         self._waiting = Waiting(record, self.inbox, self._desk, self._cancel)
         self._carrier = Carrier(record, self.inbox, self._desk, self._waiting)
+        self._others = Others(record, self.inbox, self._carrier, self._waiting)
         self._due_since: datetime | None = None
         self._has_looked = False
 
@@ -103,6 +105,9 @@ class Keeper:
             return
         if await self._look_after_the_guest():
             return
+        if self._others.is_due():
+            await self._others.look()
+            return
         step = next_step(self.record, workflow.now())
         if step is not None and step.at <= workflow.now():
             await self._when_due(step)
@@ -128,6 +133,9 @@ class Keeper:
         if self.record.life.is_over:
             return
         at, why = (step.at, f"until the next step: {step.kind}") if step else (None, "")
+        looks_at = self._others.looks_at
+        if looks_at is not None and (at is None or looks_at < at):
+            at, why = looks_at, "until a second hold would be booked, if one is"
         await self._waiting.until(lambda: self._is_called_from(step), at, why)
 
     def _is_called_from(self, step: Step | None) -> bool:

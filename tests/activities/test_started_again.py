@@ -8,15 +8,17 @@ from __future__ import annotations
 import pytest
 
 from cardhold.hold import OperationKind
-from domain.calls import Ending
+from domain.calls import Call, Ending
 from domain.capabilities import Capabilities
-from domain.outcome import Approved
+from domain.outcome import Approved, Outcome, Said
 from gateways.errors import Undecided
+from gateways.port import Named
 from tests.activities.test_holds import (
     HELD,
     KEYS,
     NO_KEYS,
     TAKEN,
+    Answer,
     Scripted,
     attempt,
     call,
@@ -66,3 +68,47 @@ async def test_where_it_cannot_be_looked_for_nothing_is_sent() -> None:
 
     assert gateway.asked == ["look_up"]
     assert (error.type, error.non_retryable) == ("NotSent", False)
+
+
+class Remembering(Scripted):
+    """Keeps the call that it was last sent."""
+
+    sent: Call | None = None
+
+    async def authorize(self, named: Named) -> Outcome:
+        self.sent = named.call
+        return await super().authorize(named)
+
+
+@pytest.mark.parametrize("prepared", [False, True])
+async def test_what_another_run_has_prepared_makes_the_sending_careful(*, prepared: bool) -> None:
+    left = HELD.model_copy(update={"said": Said.ABSENT}) if prepared else None
+    gateway = Remembering([left, Approved(HELD)], NO_KEYS)
+    await attempt(gateway, AUTHORIZE)
+
+    assert gateway.asked == ["look_up", "authorize"]
+    assert gateway.sent is not None
+    assert gateway.sent.look_first is prepared
+
+
+@pytest.mark.parametrize(
+    ("can", "unguarded"),
+    [(NO_KEYS, True), (KEYS, False), (NO_KEYS.model_copy(update={"finds": False}), False)],
+)
+async def test_what_no_key_guards_is_said_to_be_so(can: Capabilities, *, unguarded: bool) -> None:
+    looked: list[Answer] = [None] if unguarded else []
+    settled = await attempt(Scripted([*looked, Approved(HELD)], can), AUTHORIZE)
+    assert settled.unguarded is unguarded
+
+
+@pytest.mark.parametrize(
+    ("captures_max", "asked"), [(1, ["capture"]), (None, ["look_up", "capture"])]
+)
+async def test_of_several_captures_without_a_key_each_is_looked_for(
+    captures_max: int | None, asked: list[str]
+) -> None:
+    can = NO_KEYS.model_copy(update={"captures_max": captures_max})
+    looked: list[Answer] = [] if captures_max else [HELD]
+    gateway = Scripted([*looked, Approved(TAKEN)], can)
+    await attempt(gateway, call(OperationKind.CAPTURE))
+    assert gateway.asked == asked

@@ -43,7 +43,8 @@ class SibsAccount(AccountSettings):
         client_id: What onboarding gave for ``X-IBM-Client-Id``.
         terminal_id: Up to ten digits; sent as a number.
         look_up_by_reference: Whether ``GET /payments/status?merchantTransactionId=`` is served.
-            The v1 definition has it; a page on v2 says that the transaction id alone is.
+            The v1 definition has it; a page on v2 says that the transaction id alone is. Without it
+            nothing keeps a reservation that is started a second time from a second hold.
         token_type: What stored tokens are, in SIBS's word.
         amount_qualifier: How the merchant's own authorizations say what their amount is.
         return_url_field: What an order's ``merchant`` calls the URL that the guest comes back to

@@ -1,0 +1,111 @@
+"""Sees that a hold stands alone, where no key keeps it from being placed twice.
+
+A reservation may be started a second time while its first run's authorization is still on its
+way, or be kept in two places by mistake. Each run then looks before it sends and finds nothing.
+Where the gateway knows a hold by our reference, a look once everything is booked shows both. All
+runs keep the one that the gateway shows first, and free the others.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from temporalio import workflow
+
+from cardhold.hold import AttentionReason, OperationKind
+from cardhold.messages import Capture
+from domain.outcome import Payment, PaymentState
+from domain.record import RESTING, Entry, Record
+from workflows import timing
+from workflows.carrier import Carrier
+from workflows.inbox import Inbox
+from workflows.waiting import Waiting
+
+_HOLDS = frozenset({PaymentState.OPEN, PaymentState.CAPTURED})
+
+
+class Others:
+    """Works for `Keeper`, where an authorization was not guarded by a key."""
+
+    def __init__(self, record: Record, inbox: Inbox, carrier: Carrier, waiting: Waiting) -> None:
+        self._record = record
+        self._inbox = inbox
+        self._carrier = carrier
+        self._waiting = waiting
+        self._pause: timedelta | None = None
+        self._has_looked = False
+
+    @property
+    def looks_at(self) -> datetime | None:
+        """When to look, if there is anything to look for."""
+        return self._record.others_at if self._record.life.state in RESTING else None
+
+    def is_due(self) -> bool:
+        """Whether to look now: at its hour, and once before money is taken."""
+        at = self.looks_at
+        if at is None:
+            return False
+        return workflow.now() >= at or (self._is_before_a_capture() and not self._has_looked)
+
+    def _is_before_a_capture(self) -> bool:
+        ask = self._inbox.head()
+        return ask is not None and isinstance(ask.command, Capture)
+
+    async def look(self) -> None:
+        """Look once; what could not be looked up is looked up later, and later again."""
+        record, entry = self._record, self._placed()
+        hurries = bool(self._inbox.waiting)
+        within = timing.FIRST_TRY_MIN if hurries else timing.CALL_START_TO_CLOSE
+        errand = self._carrier.courier.look_for_others(entry, within)
+        await self._waiting.until(errand.is_back)
+        self._has_looked = True
+        settled = errand.settled()
+        shown = settled.payment if settled else None
+        if shown is None:
+            self._look_later()
+            return
+        if record.others_at is not None and workflow.now() >= record.others_at:
+            record.others_at = None
+        if shown.state in _HOLDS:
+            await self._keep_one(entry, shown)
+
+    def _look_later(self) -> None:
+        """Not told: twice the time after each look, so that an outage costs little."""
+        self._pause = 2 * (self._pause or self._record.capabilities.processing_time)
+        self._record.others_at = workflow.now() + self._pause
+
+    def _placed(self) -> Entry:
+        """The authorization that has become the hold."""
+        entries = self._record.entries
+        return next(e for e in reversed(entries) if e.kind is OperationKind.AUTHORIZE)
+
+    async def _keep_one(self, entry: Entry, shown: Payment) -> None:
+        record = self._record
+        ours = record.payment_id
+        others = [each for each in (ours, *shown.others) if each not in {None, shown.payment_id}]
+        if not others:
+            return
+        left = [each for each in others if each and not await self._frees(each, entry)]
+        # Whoever has placed the other one may be at work on the one that is kept.
+        record.cautious = True
+        if shown.payment_id != ours:
+            self._take_over(entry, shown)
+        told = f"two holds stood for one reference: {shown.payment_id} is kept, the other released"
+        if left:
+            told = (
+                f"two holds stand for one reference: {shown.payment_id} is kept, and the gateway"
+                f" does not release {', '.join(left)}: see to it in its portal"
+            )
+        record.raise_attention(AttentionReason.EXTERNAL_CHANGE, workflow.now(), told)
+        self._waiting.tell()
+
+    async def _frees(self, payment_id: str, entry: Entry) -> bool:
+        return await self._carrier.release_other(payment_id, entry)
+
+    def _take_over(self, entry: Entry, shown: Payment) -> None:
+        """Go on with the hold of another run, as far as the gateway shows it."""
+        record = self._record
+        entry.payment_id, entry.booked_at = shown.payment_id, shown.booked_at
+        record.placed(shown, record.authorized_at or workflow.now())
+        if not record.is_as_shown(shown):
+            record.external = shown
