@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from cardhold.hold import FINAL_STATES, HoldState, OperationKind, Step, StepKind
+from cardhold.hold import (
+    FINAL_STATES,
+    AttentionReason,
+    HoldState,
+    OperationKind,
+    Step,
+    StepKind,
+)
 from cardhold.messages import OnDeadline
 from cardhold.money import Money
 from domain.expiry import Terms
@@ -30,8 +37,8 @@ def _looking(operation_id: str, now: datetime) -> Step:
 
 
 def _after_decline(record: Record) -> tuple[Step, ...]:
-    if record.declined_at is None:
-        return ()
+    if record.declined_at is None or record.has_attention(AttentionReason.EXTERNAL_CHANGE):
+        return ()  # a person has yet to say that nothing is held on another card
     at = record.declined_at + record.capabilities.declined_wait
     return (Step(at=at, kind=StepKind.GIVE_UP, why="no other card was given after the decline"),)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from temporalio import workflow
 
-from cardhold.hold import AttentionReason, OperationKind, OperationState
+from cardhold.hold import AttentionReason, HoldState, OperationKind, OperationState
 from cardhold.messages import Acknowledge, Reschedule, Resolve, ResolvedOutcome
 from cardhold.money import Money
 from cardhold.names import ErrorType
@@ -83,7 +83,7 @@ class Desk:
     def _acknowledge(self) -> None:
         record = self._record
         if record.has_attention(AttentionReason.EXTERNAL_CHANGE):
-            if record.life.state not in RESTING:
+            if record.life.state not in {*RESTING, HoldState.DECLINED}:
                 message = "an operation is under way: acknowledge when it is decided"
                 raise Problem(ErrorType.ILLEGAL_MOVE, message)
             if record.external is not None:

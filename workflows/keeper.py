@@ -35,6 +35,16 @@ from workflows.waiting import Waiting
 
 START, DEADLINE, CANCEL = "start", "deadline", "cancel"
 
+_NOTHING_SHOWS_IT = (
+    "an earlier run has held this, and the gateway does not show what was done since:"
+    " compare with its portal."
+)
+_ANOTHER_CARD = (
+    "an earlier run may have been given another card after the decline, and may hold money on it:"
+    " compare with the gateway's portal."
+)
+_AGAIN = " What is asked again under its own command_id is looked up and not done twice"
+
 
 class Keeper:
     """The one writer of a reservation.
@@ -55,6 +65,7 @@ class Keeper:
         self._others = Others(record, self.inbox, self._carrier, self._waiting)
         self._due_since: datetime | None = None
         self._has_looked = False
+        self._has_told_of_cards = False
 
     async def keep(self) -> None:
         """Authorize, then carry out one instruction after another until nothing is held."""
@@ -257,9 +268,13 @@ class Keeper:
         record = self.record
         if not self._has_yet_to_look():
             return
+        if record.life.state is HoldState.DECLINED:
+            self._has_told_of_cards = True
+            self._tell(_ANOTHER_CARD)
+            return
         if not record.capabilities.shows_later:
             self._has_looked = True
-            self._tell_that_nothing_shows_it()
+            self._tell(_NOTHING_SHOWS_IT)
             return
         errand = self._probe()
         await self._waiting.until(lambda: errand.is_back() or bool(self.inbox.waiting))
@@ -280,21 +295,19 @@ class Keeper:
         placed_at = record.authorized_at or record.created_at
         is_older = placed_at < record.created_at and not adopted
         was_here = self._carrier.courier.was_reset or is_older or record.found
+        if record.life.state is HoldState.DECLINED:
+            # The card that was given since has a name that this run has never heard.
+            return self._carrier.courier.was_reset and not self._has_told_of_cards
         is_told_to = self.inbox.look and record.capabilities.shows_later
         has_reason = is_told_to or (was_here and not self._has_looked)
         return has_reason and record.life.state in RESTING
 
-    def _tell_that_nothing_shows_it(self) -> None:
-        """What an earlier run captured or freed, only a person can see at this gateway.
+    def _tell(self, told: str) -> None:
+        """What an earlier run did, only a person can see.
 
         Its own instructions, given again under the names that they had, are found and adopted.
         """
-        told = (
-            "an earlier run has held this, and the gateway does not show what was done since:"
-            " compare with its portal. What is asked again under its own command_id is looked up"
-            " and not done twice"
-        )
-        self.record.raise_attention(AttentionReason.EXTERNAL_CHANGE, workflow.now(), told)
+        self.record.raise_attention(AttentionReason.EXTERNAL_CHANGE, workflow.now(), told + _AGAIN)
         self._waiting.tell()
 
     def _probe(self) -> Errand:

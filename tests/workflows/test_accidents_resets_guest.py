@@ -1,6 +1,6 @@
 """An operator's reset in the middle of the harder lives, at the gateways without keys.
 
-The guest's turn, and answers that were lost. Wherever the run is
+The guest's turn, another card after a decline, and answers that were lost. Wherever the run is
 reset to, and whether what was said since is repeated to it or not, the books stay as they were, and
 the new run ends as they say or tells a person. The two ways to reset take turns, and each gateway
 has its share of the tasks.
@@ -11,7 +11,9 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Awaitable, Callable, Iterable
+from datetime import timedelta
 
+import pytest
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from temporalio.client import WorkflowExecutionStatus, WorkflowUpdateFailedError
@@ -21,9 +23,10 @@ from temporalio.service import RPCError
 from cardhold.names import SearchAttribute
 from tests.workflows.checks import adds_up, agrees, never_stalled
 from tests.workflows.gateways import ASKING, Place, everywhere
-from tests.workflows.guests import asked, presses
+from tests.workflows.guests import asked, booked, presses
 from tests.workflows.patience import tell
 from tests.workflows.stack import Json, Reserved, Stack
+from tests.workflows.test_accidents_resets import reset_bare
 from tests.workflows.test_accidents_started_again import ONE_OF_EACH
 from tests.workflows.test_guest import A_QUARTER
 from tests.workflows.test_resets import NO_MESSAGES, points
@@ -31,6 +34,7 @@ from tests.workflows.test_resets import NO_MESSAGES, points
 Life = Callable[[Stack, Place], Awaitable[Reserved]]
 KEYLESS = tuple(place for place in ONE_OF_EACH if place.gateway != "payroc")
 ATTENTION = SearchAttributeKey.for_keyword(SearchAttribute.ATTENTION)
+DECLINED_WAIT = timedelta(minutes=31)
 OUT: Json = {"command_id": "out"}
 
 
@@ -61,6 +65,15 @@ async def called_off(stack: Stack, place: Place) -> Reserved:
     return reserved
 
 
+async def another_card(stack: Stack, place: Place) -> Reserved:
+    """Declined, and then held and captured on another card."""
+    await stack.fault("authorize", "decline", gateway=place.gateway)
+    reserved, _ = await stack.start(**place.request())
+    await reserved.update("authorize", {"payment_method": place.card, "command_id": "another"})
+    await reserved.update("capture", part(place))
+    return reserved
+
+
 def lost(operation: str) -> Life:
     async def life(stack: Stack, place: Place) -> Reserved:
         """The answer to one operation is lost; what it did is not."""
@@ -78,7 +91,7 @@ def lost(operation: str) -> Life:
 
 
 GUESTS = (passed, left, called_off)
-LOST = tuple(map(lost, ("authorize", "capture", "release")))
+LOST = (*map(lost, ("authorize", "capture", "release")), another_card)
 
 
 async def reset(
@@ -104,8 +117,6 @@ async def settled(stack: Stack, reserved: Reserved) -> Json:
         hold = await reserved.update("authorized")
         if hold["state"] == "action_required":
             await stack.skipper.fast_forward(reserved.handle, A_QUARTER)
-        if hold["state"] == "declined":
-            return hold
     except (RPCError, WorkflowUpdateFailedError):
         pass  # it has ended, or does not know yet
     try:
@@ -168,3 +179,33 @@ async def test_a_reset_of_what_a_guest_had_a_part_in_moves_no_money_again(stack:
 
 async def test_a_reset_of_what_was_lost_and_found_moves_no_money_again(stack: Stack) -> None:
     await everywhere(lambda place: play(stack, place, LOST), KEYLESS)
+
+
+@pytest.mark.parametrize("is_given_again", [False, True], ids=["acknowledged", "given again"])
+async def test_a_hold_on_another_card_is_not_given_up_before_a_person_has_looked(
+    stack: Stack, *, is_given_again: bool
+) -> None:
+    async def at(place: Place) -> None:
+        await stack.fault("authorize", "decline", gateway=place.gateway)
+        reserved, _ = await stack.start(**place.request())
+        *_, point = await points(reserved)
+        another = {"payment_method": place.card, "command_id": "another"}
+        before = await reserved.update("authorize", another)
+        anew = await reset_bare(stack, reserved, point)
+        await anew.update("authorized")
+        await stack.skipper.fast_forward(anew.handle, DECLINED_WAIT)
+        hold = await anew.hold()
+        assert (hold["state"], hold["attention"]["reason"]) == ("declined", "external_change")
+        if not is_given_again:
+            await anew.update("acknowledge")
+            assert (await anew.ended())["state"] == "abandoned"
+            return
+        hold = await anew.update("authorize", another)
+        assert (hold["state"], hold["payment_id"]) == ("authorized", before["payment_id"])
+        await anew.update("release", OUT)
+        ended = await anew.ended()
+        adds_up(ended)
+        agrees(ended, await stack.book_of(ended))
+        assert await booked(stack, place) == ["authorize", "release"]
+
+    await everywhere(at, ONE_OF_EACH)
