@@ -1,0 +1,1 @@
+"""The crash harness: processes killed, stopped, cut off and starved, judged by the bank's books."""

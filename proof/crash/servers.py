@@ -1,0 +1,169 @@
+"""The two servers under attack: Temporal's, and the simulated gateways'; each keeps one file."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import socket
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import httpx
+from temporalio.service import ConnectConfig, RPCError, ServiceClient
+
+from proof.crash.child import MODULE, Child, fill_disk, free_disk
+from proof.crash.line import Line
+from worker.cannot_start import CannotStart
+from worker.embedded import HOST, Options, server_arguments, temporal_program
+
+Row = dict[str, Any]
+
+_READY_LINE = "simulated gateways ready at "
+_READY_WITHIN_S = 60.0
+_STEP_S = 0.05
+_HTTP_WITHIN_S = 10.0
+# A workflow task that nobody finishes is given to another worker after ten seconds. A killed
+# server forgets which ones were being done, so each kill would cost as much; here it is three.
+_HURRIED = ("--dynamic-config-value", 'history.defaultWorkflowTaskTimeout="3s"')
+
+# Temporal indexes instants by SQLite's own rounding to milliseconds. Half a millisecond is rounded
+# up by the SQLite inside Temporal and down by an older one inside Python, which then takes the
+# index for incomplete (seen: 3.40 reading what ended in .3675).
+_ROUNDED = re.compile(r"row \d+ missing from index by_(temporal_)?datetime_\d\d")
+
+
+class Server:
+    """Temporal, as it is embedded elsewhere; killed and started again at another port each time.
+
+    Args:
+        folder: Where its file is.
+        lines: What leads to it; nobody knocks at a dead one's port, which may be another's soon.
+    """
+
+    def __init__(self, folder: Path, lines: Sequence[Line]) -> None:
+        self.database = folder / "temporal.db"
+        self.pids: list[int] = []
+        self._lines = lines
+        self._log = folder / "temporal.log"
+        self.child = Child("temporal", [], self._log, {})
+
+    async def start(self) -> None:
+        """Start it, wait until it answers, and lead all lines there.
+
+        Raises:
+            CannotStart: The program is missing, or gave up.
+        """
+        port = _free_port()
+        command = server_arguments(Options(port=port, database=self.database))
+        program = [temporal_program(), *command, *_HURRIED]
+        self.child = Child("temporal", program, self._log, {})
+        await self.child.start()
+        self.pids.append(self.child.pid)
+        address = f"{HOST}:{port}"
+        await self._until_it_answers(address)
+        for line in self._lines:
+            line.leads_to(address)
+
+    def kill(self) -> None:
+        """End it at once."""
+        self.child.kill()
+        for line in self._lines:
+            line.target = None
+
+    async def revive(self) -> None:
+        """Start it again over the same file."""
+        await self.child.over()
+        await self.start()
+
+    async def heal(self) -> None:
+        """Whatever was done to it: let it run, with a disk."""
+        if not self.child.is_alive:
+            await self.revive()
+        self.child.resume()
+        self.free_disk()
+
+    def fill_disk(self) -> None:
+        """Let no write to its files succeed."""
+        fill_disk(self.child.pid)
+
+    def free_disk(self) -> None:
+        """Let it write again."""
+        free_disk(self.child.pid)
+
+    def damage(self) -> list[str]:
+        """What is wrong with its file; asked when it has stopped."""
+        with contextlib.closing(sqlite3.connect(self.database)) as database:
+            told = [line for (line,) in database.execute("PRAGMA integrity_check")]
+        return [line for line in told if line != "ok" and not _ROUNDED.fullmatch(line)]
+
+    async def _until_it_answers(self, address: str) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_READY_WITHIN_S):
+                while self.child.is_alive:
+                    if await _answers(address):
+                        return
+                    await asyncio.sleep(_STEP_S)
+        raise CannotStart(f"The embedded Temporal server did not get ready: {self.child.last()}.")
+
+
+class Gateways:
+    """The simulated gateways: what they have booked outlives their process."""
+
+    def __init__(self, folder: Path, lines: Sequence[Line]) -> None:
+        told = ["cardhold", "simulator", "--port", "0", "--data", str(folder / "books.db")]
+        self.child = Child("simulator", [*MODULE, *told], folder / "simulator.log", {})
+        self.url = ""
+        self.pids: list[int] = []
+        self._lines = lines
+
+    async def start(self) -> None:
+        """Start them, and lead all lines there.
+
+        Raises:
+            CannotStart: They cannot listen.
+        """
+        await self.child.start()
+        self.pids.append(self.child.pid)
+        self.url = await self.child.says(_READY_LINE)
+        for line in self._lines:
+            line.leads_to(self.url.removeprefix("http://"))
+
+    def kill(self) -> None:
+        """End them at once."""
+        self.child.kill()
+        for line in self._lines:
+            line.target = None
+
+    async def revive(self) -> None:
+        """Start them again over the same file."""
+        await self.child.over()
+        await self.start()
+
+    async def heal(self) -> None:
+        """Whatever was done to them: let them run."""
+        if not self.child.is_alive:
+            await self.revive()
+
+    async def books(self) -> list[Row]:
+        """The truth."""
+        async with httpx.AsyncClient(timeout=_HTTP_WITHIN_S) as http:
+            answer = await http.get(f"{self.url}/admin/books")
+            return answer.raise_for_status().json()["holds"]
+
+
+async def _answers(address: str) -> bool:
+    try:
+        service = await ServiceClient.connect(ConnectConfig(target_host=address))
+        return await service.check_health()
+    except (RuntimeError, RPCError):  # nobody listens yet, or its services are not up
+        return False
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port
