@@ -21,8 +21,15 @@ from temporalio.client import (
 from temporalio.service import RPCError
 
 from cardhold.client import Client
-from cardhold.errors import CardholdError, InvalidRequest, NotFound, OutcomeUnknown, Unreachable
-from cardhold.hold import Hold
+from cardhold.errors import (
+    CardholdError,
+    Closed,
+    InvalidRequest,
+    NotFound,
+    OutcomeUnknown,
+    Unreachable,
+)
+from cardhold.hold import Hold, HoldState
 from cardhold.messages import Command, HoldRequest
 from cardhold.money import Money
 from cardhold.names import workflow_id
@@ -41,6 +48,7 @@ _ANSWER_WITHIN = timedelta(seconds=12)
 _READ_WITHIN = timedelta(seconds=3)
 _PAUSE_S = (0.1, 0.6)
 _ASK_AGAIN = (OutcomeUnknown, Unreachable)
+_NOTHING_HELD = {HoldState.DECLINED, HoldState.ABANDONED}
 _ACCEPTED_SHARE = 0.4
 _TAKEN_IN_SHARE = 0.5
 
@@ -62,12 +70,23 @@ class Acknowledgement:
 
 @dataclass(slots=True)
 class Notes:
-    """What the caller has written down."""
+    """What the caller has written down.
+
+    Attributes:
+        begun: Every reservation that it tried to start.
+        acknowledged: Every answer.
+        ended: How the holds were that it saw closed.
+        never_began: Their start was lost, and came too late then.
+        called_off: Their gateway was killed before it asked the bank, and held nothing.
+        refused: Refusals that nothing explains.
+        repeats: How often it had to say something again.
+    """
 
     begun: list[Stay] = field(default_factory=list[Stay])
     acknowledged: list[Acknowledgement] = field(default_factory=list[Acknowledgement])
     ended: dict[str, Hold] = field(default_factory=dict[str, Hold])
     never_began: set[str] = field(default_factory=set[str])
+    called_off: set[str] = field(default_factory=set[str])
     refused: list[str] = field(default_factory=list[str])
     repeats: int = 0
 
@@ -97,12 +116,20 @@ class Caller:
             self.notes.refused.append(f"{stay.name}: {error.type}, {error}")
 
     async def begin(self, stay: Stay) -> bool:
-        """Start it; False if it never began, and now comes too late."""
+        """Start it; False if nothing is held: it came too late, or was called off."""
         self.notes.begun.append(stay)
-        has_begun = await self._start(stay)
-        if not has_begun:
+        due = datetime.now(UTC) + DUE_AFTER
+        hold = await self._started(stay, due if stay.plot.waits else None)
+        if hold is None:
             self.notes.never_began.add(stay.name)
-        return has_begun
+            return False
+        if hold.state in _NOTHING_HELD:
+            await self._give_up(stay)
+            return False
+        if stay.plot.waits:
+            await asyncio.sleep((due - datetime.now(UTC)).total_seconds())
+            self._triggers.ring(DUE, Scene(reservation_id=stay.name))
+        return True
 
     async def go_on(self, stay: Stay) -> None:
         """Say all that its plot says, and wait for the end."""
@@ -127,42 +154,49 @@ class Caller:
                 return hold
             await self._pause()
 
-    async def _start(self, stay: Stay) -> bool:
-        due = datetime.now(UTC) + DUE_AFTER
-        request = _request(stay, due if stay.plot.waits else None)
-        wait = self._dice.random() >= _TAKEN_IN_SHARE
+    async def _started(self, stay: Stay, due: datetime | None) -> Hold | None:
+        """Start it, until its authorization is decided; None if it never began."""
+        request = _request(stay, due)
+        waits = [True] if self._dice.random() >= _TAKEN_IN_SHARE else [False, True]
         while True:
             try:
-                await self.client.start(request, wait=wait)
+                hold = await self.client.start(request, wait=waits[0])
             except _ASK_AGAIN:
                 self.notes.repeats += 1
+                await self._pause()
             except InvalidRequest as error:
                 if error.field != "settle_by":
                     raise
                 return await self._began(stay)
             else:
-                self._acknowledge(stay, AUTHORIZED if wait else TAKEN_IN)
-                if wait:
-                    break
-                wait = True
-                continue
-            await self._pause()
-        if stay.plot.waits:
-            await asyncio.sleep((due - datetime.now(UTC)).total_seconds())
-            self._triggers.ring(DUE, Scene(reservation_id=stay.name))
-        return True
+                waited = waits.pop(0)
+                self._acknowledge(stay, AUTHORIZED if waited else TAKEN_IN)
+                if waited:
+                    return hold
 
-    async def _began(self, stay: Stay) -> bool:
-        """Whether a start has arrived whose answer was lost, and in time."""
+    async def _began(self, stay: Stay) -> Hold | None:
+        """The hold of a start whose answer was lost, if it has arrived, and in time."""
         while True:
             try:
-                await self.client.hold(stay.name)
+                return await self.client.authorized(stay.name)
             except (NotFound, InvalidRequest):
-                return False
+                return None
             except _ASK_AGAIN:
                 await self._pause()
+
+    async def _give_up(self, stay: Stay) -> None:
+        """Nothing is held, and the guest goes elsewhere."""
+        self.notes.called_off.add(stay.name)
+        while True:
+            try:
+                await self.client.release(stay.name, command_id="elsewhere")
+            except _ASK_AGAIN:
+                await self._pause()
+            except Closed:
+                break
             else:
-                return True
+                break
+        await self.settled(stay)
 
     async def _say(self, stay: Stay, line: Line, command_id: str) -> None:
         command = line.command(command_id, stay.currency)

@@ -18,7 +18,7 @@ from gateways.accounts import KINDS
 from proof.crash import at_lines, at_server, at_workers, histories
 from proof.crash.caller import Caller, Notes
 from proof.crash.child import survivors
-from proof.crash.judge import NOT_ENDED, Findings, judge
+from proof.crash.judge import NOT_ENDED, REFUSED, Findings, judge
 from proof.crash.plots import Plot, Stay, every_plot, plots_of
 from proof.crash.resets import Resets, reset_everywhere
 from proof.crash.stack import Stack, running
@@ -70,6 +70,7 @@ class Outcome:
     replayed: int = 0
     done_again: int = 0
     resumed: int = 0
+    called_off: int = 0
     findings: Findings = field(default_factory=Findings)
 
     def merge(self, findings: Findings) -> None:
@@ -186,8 +187,9 @@ async def _calm(plan: Plan, dice: random.Random, folder: Path, outcome: Outcome)
     async with _judged(stack, outcome), running(stack):
         await stack.man(before)
         caller = Caller(await _client(stack), Triggers(), dice)
-        stays = _reset_stays(plan)
-        await asyncio.gather(*map(caller.begin, stays))
+        planned = _reset_stays(plan)
+        begun = await asyncio.gather(*map(caller.begin, planned))
+        stays = [stay for stay, has_begun in zip(planned, begun, strict=True) if has_begun]
         await before.retire()
         await stack.man(after)
         try:
@@ -215,6 +217,9 @@ async def _judge(stack: Stack, caller: Caller, outcome: Outcome) -> None:
     outcome.done_again += histories.done_again(kept)
     outcome.findings.add(REPLAY, await histories.irreproducible(kept))
     outcome.replayed += len(kept)
+    if notes.called_off and not stack.gateways.was_killed:
+        outcome.findings.add(REFUSED, (f"{name}: declined" for name in notes.called_off))
+    outcome.called_off += len(notes.called_off)
     outcome.reservations += len(notes.begun)
     outcome.acknowledgements += len(notes.acknowledged)
     outcome.repeats += notes.repeats

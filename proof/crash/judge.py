@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from cardhold.hold import Hold, OperationState
@@ -45,8 +45,8 @@ def judge(books: Sequence[Row], notes: Notes, holds: Mapping[str, Hold]) -> Find
     known = [stay for stay in notes.begun if stay.name in holds]
     pairs = [(stay, holds[stay.name], _row_of(holds[stay.name], rows)) for stay in known]
     findings.add(DOUBLE, [*_twice(books), *_strays(books, holds.values()), *_too_often(pairs)])
-    findings.add(LOST, _lost(notes.acknowledged, holds))
-    findings.add(OTHERWISE, _otherwise(pairs))
+    findings.add(LOST, _lost(notes, holds))
+    findings.add(OTHERWISE, _otherwise(pairs, notes.called_off))
     findings.add(DISAGREE, _disagreeing(pairs))
     findings.add(OPEN, (_named(row) for row in books if row["state"] == "open"))
     findings.add(NOT_ENDED, _not_ended(notes))
@@ -94,18 +94,19 @@ def _too_often(pairs: Iterable[Pair]) -> Iterator[str]:
                 yield f"{stay.name}: {kind} {times} times"
 
 
-def _lost(acknowledged: Iterable[Acknowledgement], holds: Mapping[str, Hold]) -> Iterator[str]:
-    for told in acknowledged:
+def _lost(notes: Notes, holds: Mapping[str, Hold]) -> Iterator[str]:
+    for told in notes.acknowledged:
         hold = holds.get(told.stay.name)
-        if hold is None or not _is_kept(told, hold):
+        holds_nothing = told.stay.name in notes.called_off
+        if hold is None or not _is_kept(told, hold, holds_nothing=holds_nothing):
             yield f"{told.stay.name}: {told.sort} ({told.command_id or 'the start'})"
 
 
-def _is_kept(told: Acknowledgement, hold: Hold) -> bool:
+def _is_kept(told: Acknowledgement, hold: Hold, *, holds_nothing: bool) -> bool:
     """Whether what was acknowledged has had its effect."""
     match told.sort:
         case _ if told.sort in {TAKEN_IN, AUTHORIZED}:
-            return hold.payment_id is not None and hold.authorized_at is not None
+            return holds_nothing or (hold.payment_id is not None and hold.authorized_at is not None)
         case _ if told.sort == CLOSED:
             return hold.closed_at is not None
         case _:
@@ -115,8 +116,12 @@ def _is_kept(told: Acknowledgement, hold: Hold) -> bool:
             )
 
 
-def _otherwise(pairs: Iterable[Pair]) -> Iterator[str]:
+def _otherwise(pairs: Iterable[Pair], called_off: Collection[str]) -> Iterator[str]:
     for stay, _, row in pairs:
+        if stay.name in called_off:
+            if row is not None and row["state"] != "declined":
+                yield f"{stay.name}: called off, and the bank has held"
+            continue
         asked = stay.plot.captured_minor
         if row is None:
             yield f"{stay.name}: the bank knows no such hold"

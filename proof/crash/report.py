@@ -66,6 +66,7 @@ def _figures(outcome: Outcome) -> Iterator[tuple[str, int]]:
     yield "histories replayed", outcome.replayed
     yield "workflow tasks that Temporal had done again", outcome.done_again
     yield "reservations", outcome.reservations
+    yield "of them called off by a killed gateway", outcome.called_off
     yield "acknowledgements", outcome.acknowledgements
     yield "instructions repeated", outcome.repeats
     yield "effects in the books", outcome.effects

@@ -147,6 +147,11 @@ class Gateways:
         if not self.child.is_alive:
             await self.revive()
 
+    @property
+    def was_killed(self) -> bool:
+        """Whether they had to be started again."""
+        return len(self.pids) > 1
+
     async def books(self) -> list[Row]:
         """The truth."""
         async with httpx.AsyncClient(timeout=_HTTP_WITHIN_S) as http:

@@ -160,6 +160,18 @@ def test_a_run_that_did_not_end_and_one_that_never_began_are_told_apart() -> Non
     assert judge([], late, {}).is_clean
 
 
+def test_what_a_killed_gateway_called_off_may_hold_nothing_and_must_not_hold_anything() -> None:
+    told = Notes(begun=[STAY], acknowledged=[Acknowledgement(STAY, AUTHORIZED)])
+    told.ended["R-1"] = nothing = hold(
+        state="abandoned", authorized=usd(0), captured=usd(0), payment_id=None, operations=[]
+    )
+    told.called_off.add("R-1")
+    assert judge([], told, {"R-1": nothing}).is_clean
+    still = hold(state="abandoned", captured=usd(0), operations=[])
+    open_row = book(state="released", captured_minor=0)
+    assert found(judge([open_row], told, {"R-1": still})) == {OTHERWISE}
+
+
 def test_a_refusal_that_nothing_explains_is_found() -> None:
     told = notes()
     told.refused.append("R-1, capture-2: Declined, no")
