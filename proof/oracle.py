@@ -1,0 +1,387 @@
+"""Says what is wrong with a scenario, from the bank's books, the wire and what callers were told.
+
+It shares nothing with the product: it reads JSON, and derives keys by the published rule itself.
+What it asserts is named after the letters of its catalogue in `docs/proof.md`.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import uuid
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from proof.places import ENVIRONMENT, Place
+from proof.plan import HOUR, Instruction, Plan
+from proof.world.line import Exchange
+from proof.world.loop import BEGINNING
+
+Json = Mapping[str, Any]
+
+_FINAL = frozenset({"captured", "released", "expired", "abandoned"})
+_PARTS = ("captured", "released", "expired", "remaining")
+#: What an update may fail with; anything else is no answer.
+ERRORS = frozenset(
+    {
+        "InvalidRequest",
+        "IllegalMove",
+        "NotSupported",
+        "Declined",
+        "Conflict",
+        "OutcomeUnknown",
+        "Closed",
+    }
+)
+#: More than this for one hold is a storm: a month without a gateway stays far below.
+CALLS_MAX = 900
+EVENTS_MAX = 2_000
+
+
+@dataclass(frozen=True)
+class Violation:
+    """An invariant that did not hold.
+
+    Attributes:
+        law: Its letter and number.
+        what: What was seen, in one sentence.
+    """
+
+    law: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.law}: {self.what}"
+
+
+@dataclass
+class Told:
+    """What a caller was told about one instruction.
+
+    Attributes:
+        answer: The hold, where it was answered with one.
+        error: The error's type, where it failed.
+    """
+
+    instruction: Instruction
+    at: float
+    answer: Json | None = None
+    error: str | None = None
+    hold: Json | None = None
+
+
+@dataclass
+class Witness:
+    """All that was seen of one scenario.
+
+    Attributes:
+        plan: What was to happen.
+        exchanges: Everything that went over the wire.
+        books: The bank's holds at the end.
+        sent_at: When each instruction was first sent, by its number in the plan.
+        told: Every answer that a caller got.
+        views: The hold at the end of each run, the latest last; None where it shows none.
+        is_open: Whether the latest run still runs.
+        attentions: The reasons that a person was ever told.
+        effects_at: When each effect was first seen, in the order of the books.
+    """
+
+    plan: Plan
+    exchanges: Sequence[Exchange] = ()
+    books: Sequence[Json] = ()
+    sent_at: dict[int, float] = field(default_factory=dict[int, float])
+    told: list[Told] = field(default_factory=list[Told])
+    view: Json | None = None
+    is_open: bool = False
+    attentions: set[str] = field(default_factory=set[str])
+    wedged: Sequence[str] = ()
+    unheard: Sequence[str] = ()
+    replays: Sequence[str] = ()
+    events: int = 0
+    happened: Counter[str] = field(default_factory=Counter[str])
+    outside: set[str] = field(default_factory=set[str])
+    """What somebody did at the gateway's portal, past us: the keys of its effects."""
+    resolved: bool = False
+    unanswered: int = 0
+    troubled_until: float = 0.0
+    """When the last thing went wrong on the wire or with a worker."""
+
+
+def judge(seen: Witness) -> list[Violation]:
+    """Every law that was broken."""
+    return [
+        *_money(seen),
+        *_wire(seen),
+        *_answers(seen),
+        *_end(seen),
+        *_machinery(seen),
+    ]
+
+
+# S: what the books may show.
+
+
+def _money(seen: Witness) -> Iterable[Violation]:
+    plan = seen.plan
+    ours = [book for book in seen.books if book["state"] != "declined"]
+    yield from _twice(ours, seen)
+    captures = [
+        (book, effect)
+        for book in ours
+        for effect in book["effects"]
+        if effect["kind"] == "capture" and effect["key"] not in seen.outside
+    ]
+    yield from _captures_wanted(plan, captures, seen)
+    for book in ours:
+        if book["refunded_minor"]:
+            yield Violation("S5", f"{book['payment_id']} was refunded, which nobody asked for")
+        authorizes = {e["key"] for e in book["effects"] if e["kind"] == "authorize"}
+        if any(e["kind"] == "capture" and e["key"] in authorizes for e in book["effects"]):
+            yield Violation("S6", f"{book['payment_id']} was captured by its own authorization")
+        yield from _releases_wanted(plan, book, seen)
+
+
+def _twice(ours: Sequence[Json], seen: Witness) -> Iterable[Violation]:
+    effects = Counter(
+        (effect["key"], effect["kind"])
+        for book in ours
+        for effect in book["effects"]
+        if effect["key"] is not None
+    )
+    for (key, kind), times in effects.items():
+        if times > 1 and not _was_restarted_unseen(seen):
+            yield Violation("S2", f"{kind} under {key} took effect {times} times")
+    # One authorization for the start, and one for each further card that was given.
+    cards = 1 + sum(1 for each in seen.plan.instructions if each.name == "authorize")
+    if len(ours) > cards and not _was_restarted_unseen(seen):
+        yield Violation("S2", f"{len(ours)} holds were placed where {cards} were asked for")
+    taken = [book for book in ours if book["captured_minor"]]
+    if len(taken) > 1:
+        yield Violation("S3", f"money was taken out of {len(taken)} holds of one reservation")
+
+
+def _was_restarted_unseen(seen: Witness) -> bool:
+    """Two runs that know nothing of each other, at a gateway that knows no keys.
+
+    There a second hold can be placed while the first is on its way; it has to be freed again.
+    """
+    both = seen.plan.has("second_cluster") or seen.plan.has("terminate_and_start")
+    return both and "authorize" not in seen.plan.place.keyed
+
+
+def _captures_wanted(
+    plan: Plan, captures: Sequence[tuple[Json, Json]], seen: Witness
+) -> Iterable[Violation]:
+    """Every capture is somebody's instruction, and no instruction is carried out twice."""
+    named = Counter(
+        each.body["amount"]["amount_minor"]
+        for each in _valid(plan, "capture")
+        if each.body is not None and "amount" in each.body
+    )
+    of_all = sum(
+        1 for each in _valid(plan, "capture") if each.body is None or "amount" not in each.body
+    )
+    by_plan = 1 if plan.request.get("on_deadline") == "capture" else 0
+    for book, effect in captures:
+        amount = effect["amount_minor"]
+        if named[amount] > 0:
+            named[amount] -= 1
+        elif of_all > 0:
+            of_all -= 1
+        elif by_plan > 0 and _is_about_due(plan, book, effect):
+            by_plan -= 1
+        else:
+            yield Violation("S5", f"a capture of {amount} that no instruction explains")
+    for book in seen.books:
+        if book["captured_minor"] > book["authorized_minor"]:
+            yield Violation("S4", f"{book['payment_id']} was captured above what it held")
+
+
+def _is_about_due(plan: Plan, book: Json, effect: Json) -> bool:
+    """Whether a deadline may have come by then."""
+    if any("settle_by" in (each.body or {}) for each in _valid(plan, "reschedule")):
+        return True
+    placed, done = _seconds(book["effects"][0]["at"]), _seconds(effect["at"])
+    return done - placed >= 0.4 * min(plan.life_s, plan.known_life_s)
+
+
+def _releases_wanted(plan: Plan, book: Json, seen: Witness) -> Iterable[Violation]:
+    """Nothing is freed that nobody wanted freed, before its deadline."""
+    if any(plan.has(kind) for kind in ("cancel", "second_cluster", "terminate_and_start")):
+        return
+    names = {each.name for each in plan.instructions if each.is_valid}
+    if names & {"release", "capture", "adjust"} or plan.guest != "pass":
+        return
+    if seen.happened["approve_less"] or seen.happened["require_action"] or seen.resolved:
+        return
+    for effect in book["effects"]:
+        if effect["kind"] == "release" and not _is_about_due(plan, book, effect):
+            yield Violation("S9", f"{effect['amount_minor']} was freed without a reason")
+
+
+# S6, S10, X: what goes over the wire.
+
+
+def _wire(seen: Witness) -> Iterable[Violation]:
+    plan, place = seen.plan, seen.plan.place
+    bodies: dict[str, bytes] = {}
+    keys = _keys(plan)
+    for exchange in seen.exchanges:
+        key = exchange.key
+        if key is not None:
+            if bodies.setdefault(key, exchange.body) != exchange.body:
+                yield Violation("S10", f"key {key} was sent with another body")
+            if key not in keys and not _has_nameless(plan):
+                yield Violation(
+                    "S10", f"{exchange.operation} went under {key}, which is no key of ours"
+                )
+        if exchange.operation == "capture" and not _has_an_amount(exchange):
+            yield Violation("S6", "a capture was sent without an amount")
+        if not exchange.path.startswith(f"/{place.gateway}/"):
+            yield Violation("X5", f"a request went to {exchange.path}")
+    if len(seen.exchanges) > CALLS_MAX:
+        yield Violation("L7", f"{len(seen.exchanges)} calls for one hold")
+
+
+def _has_an_amount(exchange: Exchange) -> bool:
+    """Each gateway's captures name their amount, in one word or another."""
+    return b"mount" in exchange.body or b"total" in exchange.body
+
+
+def _keys(plan: Plan) -> set[str]:
+    names = {each.command_id for each in plan.instructions if each.command_id}
+    return {
+        derived_key(plan.place, f"reservation-{plan.request['reservation_id']}", kind, name)
+        for kind in ("authorize", "adjust", "capture", "release")
+        for name in {*names, "start", "deadline", "cancel"}
+    }
+
+
+def _has_nameless(plan: Plan) -> bool:
+    """A signal without a name of its own is named by its content, or an update by its id."""
+    return any(
+        each.command_id is None and each.name in {"adjust", "capture", "release", "authorize"}
+        for each in plan.instructions
+    )
+
+
+def derived_key(place: Place, workflow_id: str, kind: str, command_id: str) -> str:
+    """The idempotency key of an operation, by the contract's rule."""
+    named = ("hold/v1", place.account, ENVIRONMENT, workflow_id, kind, command_id)
+    digest = bytearray(hashlib.sha256("\x1f".join(named).encode()).digest())
+    digest[6] = digest[6] & 0x0F | 0x40
+    digest[8] = digest[8] & 0x3F | 0x80
+    return str(uuid.UUID(bytes=bytes(digest[:16])))
+
+
+def derived_reference(place: Place, workflow_id: str, kind: str, command_id: str) -> str:
+    """The merchant's reference of an operation, by the contract's rule."""
+    named = ("hold/v1", place.account, ENVIRONMENT, workflow_id, kind, command_id)
+    digest = hashlib.sha256("\x1f".join(named).encode()).digest()
+    return base64.b32encode(digest)[:24].decode()
+
+
+# L5: what callers are told.
+
+
+def _answers(seen: Witness) -> Iterable[Violation]:
+    for told in seen.told:
+        if told.error is not None and told.error not in ERRORS:
+            yield Violation("L5", f"{told.instruction} was answered with {told.error}")
+        if not told.instruction.is_valid and told.error is None:
+            yield Violation("X3", f"{told.instruction} was taken for valid")
+        if told.answer is not None:
+            yield from _adds_up(told.answer)
+    if seen.unanswered:
+        yield Violation("L5", f"{seen.unanswered} updates were never answered")
+
+
+def _adds_up(view: Json) -> Iterable[Violation]:
+    minor = {name: view[name]["amount_minor"] for name in ("authorized", *_PARTS, "in_doubt")}
+    if sum(minor[name] for name in _PARTS) != minor["authorized"] or min(minor.values()) < 0:
+        yield Violation("S1", f"the hold does not add up: {minor}")
+
+
+# L, R: how it ends.
+
+
+def _end(seen: Witness) -> Iterable[Violation]:
+    view, plan = seen.view, seen.plan
+    open_ones = [book for book in seen.books if book["state"] == "open"]
+    forgotten = plan.has("terminate") or seen.happened["terminated for good"]
+    if view is None:
+        if not forgotten and not seen.happened["refused at the start"]:
+            yield Violation("L4", "there is no hold to show at the end")
+        return
+    yield from _adds_up(view)
+    if forgotten:
+        return
+    if seen.is_open:
+        if plan.heals_at is not None:
+            yield Violation("L4", f"still {view['state']} long after everything has healed")
+        elif not seen.attentions:
+            yield Violation("L2", "the gateway never came back, and nobody was told")
+        return
+    if open_ones:
+        yield Violation("L1", f"closed as {view['state']}, and {len(open_ones)} holds are open")
+    if view["state"] not in _FINAL:
+        yield Violation("L1", f"closed in state {view['state']}")
+    if view["remaining"]["amount_minor"] or view["in_doubt"]["amount_minor"]:
+        yield Violation("S1", "a closed hold says that something is still held")
+    yield from _agrees(seen, view)
+    yield from _lapsed(seen)
+
+
+def _agrees(seen: Witness, view: Json) -> Iterable[Violation]:
+    """The hold says at its end what the books say, unless a person was told that it may not."""
+    taken = sum(book["captured_minor"] for book in seen.books)
+    said = view["captured"]["amount_minor"]
+    if taken != said and "external_change" not in seen.attentions and not seen.plan.has("lie"):
+        yield Violation("R1", f"{taken} were captured, and the hold says {said}")
+    unknown = [each for each in view["operations"] if each["state"] in {"sent", "unknown"}]
+    if unknown and not seen.attentions:
+        yield Violation(
+            "L2", f"{unknown[0]['operation_id']} was never decided, and nobody was told"
+        )
+
+
+def _lapsed(seen: Witness) -> Iterable[Violation]:
+    """A hold lapses only where something stood in the way, or somebody was told."""
+    plan = seen.plan
+    if plan.known_life_s > plan.life_s or seen.attentions or plan.has("lie"):
+        return
+    for book in seen.books:
+        for effect in book["effects"]:
+            if effect["kind"] != "expire":
+                continue
+            at = _seconds(effect["at"])
+            calm_s = at - plan.skew_s - seen.troubled_until
+            if calm_s > max(HOUR, 0.5 * plan.life_s):
+                yield Violation(
+                    "L3", f"{effect['amount_minor']} lapsed after {calm_s / HOUR:.1f} h of calm"
+                )
+
+
+# L6, D: the machinery.
+
+
+def _machinery(seen: Witness) -> Iterable[Violation]:
+    for wedge in seen.wedged[:1]:
+        yield Violation("L6", f"a workflow task failed: {wedge}")
+    for error in seen.unheard[:1]:
+        yield Violation("L6", f"an error that nobody heard: {error}")
+    for difference in seen.replays[:1]:
+        yield Violation("D1", difference)
+    if seen.events > EVENTS_MAX:
+        yield Violation("L7", f"{seen.events} events of history")
+
+
+def _valid(plan: Plan, name: str) -> list[Instruction]:
+    return [each for each in plan.instructions if each.is_valid and each.name == name]
+
+
+def _seconds(instant: str) -> float:
+    return (datetime.fromisoformat(instant) - BEGINNING).total_seconds()

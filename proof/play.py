@@ -1,0 +1,564 @@
+"""Plays one scenario: callers, operators, a guest, a person at the desk, and every accident."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import random
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, cast
+from urllib.parse import urlencode
+
+from temporalio.api.common.v1 import Payload
+from yarl import URL
+
+from proof.oracle import Json, Told, Violation, Witness, derived_reference, judge
+from proof.plan import HOUR, Accident, Instruction, Plan, draw
+from proof.world.accounts import settings_of
+from proof.world.bank import Bank
+from proof.world.line import Exchange, Network, Weather
+from proof.world.loop import VirtualLoop, run
+from proof.world.temporal import Answer, Gone, Run, Status, Temporal
+from proof.world.worker import SimulatedWorker
+
+# A caller's own time-out, above the 45 s in which an update answers.
+_CALLER_WAITS_S = 60.0
+_LOOKS_EVERY_S = HOUR
+_FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+
+
+@dataclass
+class Result:
+    """One scenario's end.
+
+    Attributes:
+        trace: Every line of what happened, with its second.
+        hash: Of the trace: the same for the same seed and code.
+        violations: What was wrong; nothing should be.
+    """
+
+    plan: Plan
+    trace: list[str]
+    hash: str
+    violations: list[Violation]
+    happened: Mapping[str, int] = field(default_factory=dict[str, int])
+
+
+def play(seed: int, gateway: str | None = None) -> Result:
+    """Play the scenario of a seed."""
+    return play_plan(draw(seed, gateway))
+
+
+def play_plan(plan: Plan) -> Result:
+    """Play a scenario to its end, and judge it."""
+    loop = VirtualLoop()
+    world = _World(plan, loop)
+    seen = run(world.live(), loop)
+    text = "\n".join(world.trace)
+    return Result(
+        plan,
+        world.trace,
+        hashlib.sha256(text.encode()).hexdigest()[:16],
+        judge(seen),
+        dict(seen.happened),
+    )
+
+
+class _World:
+    def __init__(self, plan: Plan, loop: VirtualLoop) -> None:
+        self.plan = plan
+        self.loop = loop
+        self.trace: list[str] = []
+        self.seen = Witness(plan)
+        self._workflow_id = f"reservation-{plan.request['reservation_id']}"
+        self._bank = Bank(plan.place.gateway, self._dice("bank"), self._bank_time)
+        self._bank.live_for(plan.life_s)
+        self._network = Network(self._bank, self._forecast, self._operation, self._told_of_wire)
+        self._weather = self._dice("weather in detail")
+        self._outages: list[tuple[float, float]] = []
+        self._workers = 0
+        self._look_first = False
+        self._effects = 0
+        self._clusters = [self._cluster("temporal")]
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def _dice(self, stream: str) -> random.Random:
+        return random.Random(f"{self.plan.seed}:{stream}")  # noqa: S311 - repeatable by design
+
+    def _bank_time(self) -> datetime:
+        return self.loop.now() + timedelta(seconds=self.plan.skew_s)
+
+    @property
+    def _temporal(self) -> Temporal:
+        return self._clusters[0]
+
+    def tell(self, word: str, line: str) -> None:
+        """Write a line of the trace."""
+        self.trace.append(f"{self.loop.time():12.3f} {word:<9} {line}")
+
+    # The whole of it.
+
+    async def live(self) -> Witness:
+        """Live through the scenario; answers with all that was seen."""
+        plan = self.plan
+        self._employ(self._temporal)
+        self._start(self._temporal)
+        for number, instruction in enumerate(plan.instructions):
+            self._later(instruction.at, lambda n=number, i=instruction: self._instruct(n, i))
+        for accident in plan.accidents:
+            self._later(accident.at, lambda a=accident: self._happen(a))
+        self._later(1.0, self._guest)
+        self._later(0.0, self._person)
+        await self._until_closed()
+        await self._witness()
+        return self.seen
+
+    def _later(self, at: float, does: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        async def wait() -> None:
+            await asyncio.sleep(max(at - self.loop.time(), 0))
+            await does()
+
+        task = asyncio.ensure_future(wait())
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            raise cast("BaseException", task.exception())
+
+    async def _until_closed(self) -> None:
+        """Until all is settled and everybody has said what they had to say, or the world ends."""
+        ends_at = self.plan.ends_at
+        last = max(
+            (each.at for each in (*self.plan.instructions, *self.plan.accidents)), default=0.0
+        )
+        while self.loop.time() < ends_at:
+            if self.loop.time() > last and not self._open_runs() and not self._is_to_come():
+                return
+            await asyncio.sleep(min(_LOOKS_EVERY_S, ends_at - self.loop.time()) + 1)
+
+    def _is_to_come(self) -> bool:
+        return self.seen.happened["coming"] > 0
+
+    def _open_runs(self) -> list[Run]:
+        return [each for temporal in self._clusters for each in temporal.runs if each.is_open]
+
+    async def _witness(self) -> None:
+        seen = self.seen
+        view = await self._view()
+        seen.exchanges = self._network.exchanges
+        seen.books = cast("list[Json]", self._bank.books())
+        seen.view = view
+        seen.is_open = bool(self._open_runs())
+        seen.unanswered = sum(
+            1 for run in self._open_runs() for waiting in run.updates.values() if not waiting.done()
+        )
+        seen.wedged = [wrong for each in self._clusters for wrong in each.wedged]
+        seen.unheard = self.loop.unheard
+        runs = [each for temporal in self._clusters for each in temporal.runs]
+        seen.events = max(each.events for each in runs)
+        seen.attentions |= {reason for each in runs for reason in _attentions(each)}
+        checker = self._new_worker("checker")
+        for each in runs:
+            seen.replays = [*seen.replays, *checker.replayed(each)]
+        for temporal in self._clusters:
+            for worker in list(temporal.workers):
+                cast("SimulatedWorker", worker).retire()
+            temporal.stop()
+        for task in list(self._tasks):
+            task.cancel()
+        for book in seen.books:
+            self.tell("books", json.dumps(book, sort_keys=True))
+        self.tell("view", json.dumps(view, sort_keys=True))
+
+    # Temporal and its workers.
+
+    def _cluster(self, stream: str) -> Temporal:
+        return Temporal(self.loop, self._dice(stream), self.plan.manners, self.tell)
+
+    def _new_worker(self, name: str) -> SimulatedWorker:
+        place = self.plan.place
+        return SimulatedWorker(
+            name,
+            loop=self.loop,
+            line=self._network.line(name),
+            accounts={place.account: settings_of(place)},
+            look_first=self._look_first,
+            flags=self.plan.manners.flags,
+        )
+
+    def _employ(self, temporal: Temporal) -> None:
+        self._workers += 1
+        temporal.employ(self._new_worker(f"worker {self._workers}"))
+
+    def _start(self, temporal: Temporal, *, again: bool = False) -> None:
+        with contextlib.suppress(Gone):
+            temporal.start(self._workflow_id, [_payload(self.plan.request)], again=again)
+            self._later(self.loop.time(), lambda: self._ask_whether_authorized(temporal))
+
+    async def _ask_whether_authorized(self, temporal: Temporal) -> None:
+        await self._update(
+            temporal, Instruction(self.loop.time(), "authorized", {}), f"authorized-{self._workers}"
+        )
+
+    # Callers.
+
+    async def _instruct(self, number: int, instruction: Instruction) -> None:
+        for turn in range(1 + instruction.repeats):
+            self.seen.sent_at.setdefault(number, self.loop.time())
+            if instruction.is_signal:
+                self._signal(instruction)
+            else:
+                # A caller who repeats gives the same command another update id, or the same.
+                update_id = f"u{number}" if turn < 2 else f"u{number}-{turn}"
+                if instruction.repeats and turn == 0:
+                    self._later(
+                        self.loop.time(),
+                        lambda u=update_id: self._update(self._temporal, instruction, u),
+                    )
+                else:
+                    await self._update(self._temporal, instruction, update_id)
+            await asyncio.sleep(0.2 * turn)
+
+    def _signal(self, instruction: Instruction) -> None:
+        payloads = [] if instruction.body is None else [_payload(instruction.body)]
+        try:
+            self._temporal.signal(self._workflow_id, instruction.name, payloads)
+            self.tell("signal", str(instruction))
+        except Gone:
+            self.tell("signal", f"{instruction}: too late")
+
+    async def _update(self, temporal: Temporal, instruction: Instruction, update_id: str) -> None:
+        payloads = [] if instruction.body is None else [_payload(instruction.body)]
+        self.tell("update", f"{instruction}")
+        try:
+            async with asyncio.timeout(_CALLER_WAITS_S):
+                answer = await temporal.update(
+                    self._workflow_id, instruction.name, payloads, update_id
+                )
+        except Gone:
+            self.tell("answer", f"{instruction.name}: the run has ended")
+            return
+        except TimeoutError:
+            self.tell("answer", f"{instruction.name}: none in time")
+            return
+        self._note(instruction, answer)
+
+    def _note(self, instruction: Instruction, answer: Answer) -> None:
+        told = Told(instruction, self.loop.time())
+        if answer.failure is not None:
+            told.error = answer.failure.application_failure_info.type
+            self.tell("answer", f"{instruction.name}: {told.error}, {answer.failure.message}")
+        else:
+            told.answer = json.loads(answer.result.data) if answer.result else None
+            state = told.answer["state"] if told.answer else None
+            self.tell("answer", f"{instruction.name}: {state}")
+        self.seen.told.append(told)
+
+    # The guest, and the person at the desk.
+
+    async def _guest(self) -> None:
+        """Does what the plan says whenever the gateway asks for the guest."""
+        if self.plan.guest == "away" or not self.plan.place.challenged:
+            return
+        pressed: set[str] = set()
+        for _ in range(30):
+            view = await self._view()
+            action = view and view["action"]
+            if action and action["action_id"] not in pressed:
+                pressed.add(action["action_id"])
+                form = urlencode({**action["fields"], "outcome": self.plan.guest}).encode()
+                url = URL(action["url"])
+                await self._bank.serve("POST", URL(f"http://bank{url.raw_path_qs}"), _FORM, form)
+                self.tell("guest", self.plan.guest)
+                back = Instruction(self.loop.time(), "authenticated", {})
+                await self._update(self._temporal, back, f"back-{len(pressed)}")
+            await asyncio.sleep(20)
+
+    async def _person(self) -> None:
+        """Looks at what needs a person, and says what the books say."""
+        heals_at = self.plan.heals_at
+        if heals_at is None:
+            return
+        await asyncio.sleep(heals_at + 900)
+        for turn in range(400):
+            for temporal in self._clusters:
+                view = await self._view(temporal)
+                if view is not None and view["attention"] is not None:
+                    await self._attend(temporal, view, turn)
+            await asyncio.sleep(900 if turn < 20 else _LOOKS_EVERY_S)
+            if not self._open_runs():
+                return
+
+    async def _attend(self, temporal: Temporal, view: Json, turn: int) -> None:
+        reason = view["attention"]["reason"]
+        self.seen.attentions.add(reason)
+        at = self.loop.time()
+        if reason == "outcome_unknown":
+            body = self._word_on(view)
+            if body is not None:
+                await self._update(temporal, Instruction(at, "resolve", body), f"resolve-{turn}")
+                self.seen.resolved = True
+        elif reason in {"external_change", "expiring_soon"}:
+            body = {"command_id": f"seen-{turn}"}
+            await self._update(
+                temporal, Instruction(at, "acknowledge", body), f"acknowledge-{turn}"
+            )
+
+    def _word_on(self, view: Json) -> Json | None:
+        """What the books say of the one operation that nobody could look up."""
+        operation = next((each for each in view["operations"] if each["state"] == "unknown"), None)
+        if operation is None:
+            return None
+        kind, amount = operation["kind"], operation["amount"]["amount_minor"]
+        place = self.plan.place
+        name = derived_reference(place, self._workflow_id, kind, operation["command_id"])
+        books = self._bank.books()
+        book = next((each for each in books if each["payment_id"] == view["payment_id"]), None)
+        done = False
+        reference = "found in the books"
+        if kind == "authorize":
+            found = [b for b in books if b["reference"] == name and b["state"] != "declined"]
+            done = bool(found)
+            reference = found[0]["payment_id"] if found else reference
+        elif book is not None:
+            happened = {
+                "capture": book["captured_minor"] > view["captured"]["amount_minor"],
+                "release": book["state"] != "open",
+                "adjust": amount in (book["authorized_minor"], _left(book)),
+            }
+            done = happened[kind]
+        if self.plan.has("lie") and self._dice("lie").random() < 0.5:
+            done = not done
+        named = operation["operation_id"].replace("/", "-")
+        head = {
+            "operation_id": operation["operation_id"],
+            "outcome": "done" if done else "not_done",
+            "operator": "desk",
+            "reason": "looked at the portal",
+            "command_id": f"word-{named}-{int(self.loop.time())}",
+        }
+        return {**head, "reference": reference} if done else head
+
+    async def _view(self, temporal: Temporal | None = None) -> Json | None:
+        """The hold of the latest run, as anybody may ask for it."""
+        asked = temporal or self._temporal
+        try:
+            run = asked.current(self._workflow_id)
+        except Gone:
+            return None
+        if run.result is not None:
+            return cast("Json", json.loads(run.result.data))
+        if run.failure is not None:
+            self.seen.happened["refused at the start"] = 1
+            return None
+        if not run.tasks or not asked.workers:
+            return None
+        payload = await asked.query(self._workflow_id, "hold")
+        return json.loads(payload.data) if payload else None
+
+    # The wire.
+
+    def _operation(self, method: str, path: str, body: bytes) -> str:
+        del body
+        return self.plan.place.operation(method, path)
+
+    def _told_of_wire(self, word: str, exchange: Exchange) -> None:
+        line = f"{exchange.number} {exchange.operation} {exchange.method} {exchange.path}"
+        fault = f" [{exchange.fault}]" if exchange.fault else ""
+        key = f" key {exchange.key}" if exchange.key else ""
+        status = f" -> {exchange.status}" if word == "booked" else ""
+        self.tell(word, f"{exchange.worker}: {line}{key}{fault}{status}")
+        if word == "booked":
+            effects = [
+                f"{book['payment_id']} {effect['kind']} {effect['amount_minor']}"
+                for book in self._bank.books()
+                for effect in book["effects"]
+            ]
+            for effect in effects[self._effects :]:
+                self.tell("effect", effect)
+            self._effects = len(effects)
+
+    def _forecast(self, exchange: Exchange) -> Weather:
+        """What happens to a request: an outage, a fault of the swarm's, or nothing."""
+        plan, now, dice = self.plan, self.loop.time(), self._weather
+        if exchange.number <= len(plan.scripted):
+            scripted = plan.scripted[exchange.number - 1]
+            return self._named(scripted, exchange) if scripted else Weather()
+        is_gone = plan.heals_at is None and now >= plan.gone_at
+        if is_gone or any(since <= now < until for since, until in self._outages):
+            self._trouble("outage")
+            how = dice.choice(("refused", "lost", "lost_silent", "error_before", "unauthorized"))
+            return self._named(how, exchange)
+        if plan.heals_at is not None and now >= plan.heals_at:
+            return Weather()
+        if not plan.weather or dice.random() >= plan.rate:
+            return Weather()
+        return self._named(dice.choice(plan.weather), exchange)
+
+    def _named(self, name: str, exchange: Exchange) -> Weather:
+        dice = self._weather
+        self._trouble(name)
+        # What is late arrives within the time that the gateway may take to process it.
+        late = dice.choice((0.5, 10.0, 30.0, 90.0))
+        match name:
+            case "refused":
+                return Weather(name, refused=True)
+            case "lost" | "lost_silent":
+                return Weather(name, lost=True, silent=name == "lost_silent")
+            case "late":
+                return Weather(name, late_s=late)
+            case "unanswered" | "unanswered_silent":
+                return Weather(name, unanswered=True, silent=name == "unanswered_silent")
+            case "answer_late":
+                return Weather(name, answer_late_s=late)
+            case _:
+                return self._armed(name, exchange, late)
+
+    def _armed(self, name: str, exchange: Exchange, late: float) -> Weather:
+        """A fault of the gateway's own, where it has such a thing."""
+        parameters: dict[str, object] = {}
+        if name in self._bank.lacks or not _can_meet(name, exchange.operation):
+            return Weather()
+        match name:
+            case "throttle":
+                parameters = {"retry_after_s": self._weather.choice(self.plan.retry_afters)}
+            case "delay":
+                parameters = {"delay_s": late}
+            case "stay_pending":
+                parameters = {"resolve_after_s": self._weather.choice((5.0, 60.0, 1800.0))}
+            case "approve_less":
+                parameters = {"amount_minor": 1000}
+            case "truncate":
+                parameters = {"framing": self._weather.choice(("length", "close"))}
+            case _:
+                pass
+        return Weather(name, armed=(name, parameters))
+
+    def _trouble(self, name: str) -> None:
+        self.seen.happened[name] += 1
+        self.seen.troubled_until = self.loop.time()
+
+    # Accidents.
+
+    async def _happen(self, accident: Accident) -> None:
+        self.tell("accident", f"{accident.kind} {accident.lasts_s:g} {accident.share:.2f}")
+        self.seen.happened[accident.kind] += 1
+        self.seen.happened["coming"] += 1
+        try:
+            with contextlib.suppress(Gone):
+                await getattr(self, f"_{accident.kind}")(accident)
+        finally:
+            self.seen.happened["coming"] -= 1
+            self.seen.troubled_until = self.loop.time()
+
+    async def _kill(self, accident: Accident) -> None:
+        temporal = self._temporal
+        for worker in list(temporal.workers):
+            cast("SimulatedWorker", worker).kill()
+            temporal.dismiss(worker)
+        await asyncio.sleep(accident.lasts_s)
+        self._employ(temporal)
+
+    _absence = _kill
+
+    async def _outage(self, accident: Accident) -> None:
+        self._outages.append((self.loop.time(), self.loop.time() + accident.lasts_s))
+        await asyncio.sleep(accident.lasts_s)
+
+    async def _reset(self, accident: Accident) -> None:
+        self._do_reset(accident, reapply=True)
+
+    async def _reset_alone(self, accident: Accident) -> None:
+        self._do_reset(accident, reapply=False)
+
+    def _do_reset(self, accident: Accident, *, reapply: bool) -> None:
+        run = self._temporal.current(self._workflow_id)
+        to = int(accident.share * len(run.tasks))
+        self._temporal.reset(self._workflow_id, to, reapply=reapply)
+
+    async def _cancel(self, accident: Accident) -> None:
+        del accident
+        self._temporal.cancel(self._workflow_id)
+
+    async def _terminate(self, accident: Accident) -> None:
+        del accident
+        self._temporal.terminate(self._workflow_id)
+
+    async def _terminate_and_start(self, accident: Accident) -> None:
+        with contextlib.suppress(Gone):
+            self._temporal.terminate(self._workflow_id)
+        await asyncio.sleep(accident.lasts_s)
+        self._start(self._temporal, again=True)
+
+    async def _second_cluster(self, accident: Accident) -> None:
+        if len(self._clusters) > 1:
+            return
+        other = self._cluster("second cluster")
+        self._clusters.append(other)
+        self._employ(other)
+        self._start(other)
+        await asyncio.sleep(accident.lasts_s)
+
+    async def _restore(self, accident: Accident) -> None:
+        """Temporal's store is restored from a copy; the workers are told to look first."""
+        temporal = self._temporal
+        run = temporal.current(self._workflow_id)
+        if not run.tasks:
+            return
+        for worker in list(temporal.workers):
+            cast("SimulatedWorker", worker).kill()
+            temporal.dismiss(worker)
+        self._look_first = True
+        temporal.set_back(self._workflow_id, int(accident.share * len(run.tasks)))
+        await asyncio.sleep(accident.lasts_s)
+        self._employ(temporal)
+
+    async def _portal_capture(self, accident: Accident) -> None:
+        """Somebody takes money at the gateway itself. Left out of this world so far."""
+        del accident
+
+    async def _lie(self, accident: Accident) -> None:
+        """The person at the desk may say what is not so, from the start."""
+        del accident
+
+
+def _can_meet(name: str, operation: str) -> bool:
+    money = {"authorize", "adjust", "capture", "release"}
+    if name in {"decline", "stay_pending"}:
+        return operation in money
+    if name in {"approve_less", "require_action"}:
+        return operation in {"authorize", "order"}
+    if name in {"truncate", "garbage"}:
+        return operation != "token"
+    return True
+
+
+def _left(book: Mapping[str, Any]) -> int:
+    return int(book["authorized_minor"] - book["captured_minor"] - book["released_minor"])
+
+
+def _payload(content: Mapping[str, Any]) -> Payload:
+    return Payload(metadata={"encoding": b"json/plain"}, data=json.dumps(dict(content)).encode())
+
+
+def _attentions(run: Run) -> set[str]:
+    """What people were told, by the search attribute that lists are made of."""
+    reasons: set[str] = set()
+    for task in run.tasks:
+        for command in task.commands:
+            if command.HasField("upsert_workflow_search_attributes"):
+                fields = command.upsert_workflow_search_attributes.search_attributes.indexed_fields
+                told = fields.get("CardholdAttention") if "CardholdAttention" in fields else None
+                value = json.loads(told.data) if told is not None and told.data else None
+                if isinstance(value, str):
+                    reasons.add(value)
+    return reasons
+
+
+__all__ = ["Result", "Status", "play", "play_plan"]

@@ -1,0 +1,1 @@
+"""A world in one process: virtual time, a Temporal server's rules, workers, a network, a bank."""
