@@ -182,6 +182,12 @@ async def test_a_refusal_names_the_fields_and_repeats_nothing_else() -> None:
     assert str(caught.value) == "xmoney: refused (HTTP 422: cardId, ip)"
 
 
+async def test_a_code_that_is_no_status_decides_nothing_and_is_not_repeated() -> None:
+    with pytest.raises(Undecided) as caught:
+        await meeting(in_body(4242424242424242)).authorize(authorize())
+    assert "4242" not in str(caught.value)
+
+
 @pytest.mark.parametrize(("header", "seconds"), [("7", 7.0), ("-7", None), ("soon", None)])
 async def test_too_many_requests_says_how_long_to_wait(header: str, seconds: float | None) -> None:
     adapter = meeting(httpx.Response(429, headers={"retry-after": header}))

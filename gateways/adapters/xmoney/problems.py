@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import Field
 
 from gateways.adapters.xmoney.words import NAME, words
 from gateways.classifier import (
@@ -75,9 +78,9 @@ class _Item(WireModel):
 
 
 class Envelope(WireModel):
-    """What every answer of xMoney's begins with."""
+    """What every answer of xMoney's begins with: a status as HTTP's, and nothing longer."""
 
-    code: int
+    code: Annotated[int, Field(ge=100, le=999)]
     message: str | None = None
     error: list[_Item] | None = None
     # So named on the page "Errors"; the reference and both clients say `error`.
