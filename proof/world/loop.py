@@ -30,6 +30,25 @@ class Stuck(RuntimeError):
     """Every task waits for another one."""
 
 
+class Errands:
+    """Tasks that nobody awaits; the end of a world calls them off."""
+
+    def __init__(self) -> None:
+        self._under_way: set[asyncio.Task[Any]] = set()
+
+    def start(self, errand: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """Begin one."""
+        task = asyncio.ensure_future(errand)
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+        return task
+
+    def stop(self) -> None:
+        """Call all of them off."""
+        for task in list(self._under_way):
+            task.cancel()
+
+
 class VirtualLoop(asyncio.BaseEventLoop):
     """Runs one world. Its clock starts at `BEGINNING` and jumps from event to event."""
 

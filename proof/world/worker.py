@@ -8,6 +8,7 @@ here; what it adds of its own, a cache and what a replay is compared with, is he
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -38,9 +39,10 @@ from activities.holds import Holds
 from domain.calls import Call
 from gateways.account import AccountSettings, World
 from gateways.accounts import build
+from proof.world.history import Attempt, Run, Task
+from proof.world.jobs import called_off, done, failed
 from proof.world.line import Line
 from proof.world.loop import BEGINNING, VirtualLoop
-from proof.world.temporal import Attempt, Run, Task, called_off, done, failed
 from workflows.reservation import Reservation
 
 _RUNNER = UnsandboxedWorkflowRunner()
@@ -340,12 +342,16 @@ def _said(commands: list[WorkflowCommand]) -> list[bytes]:
 
     It tells of the rest of the task too, of which signals and updates may come in another order.
     """
-    return [
-        repr(_kind(command)).encode()
-        if command.HasField("update_response")
-        else command.SerializeToString(deterministic=True)
-        for command in commands
-    ]
+    return [_words(command) for command in commands]
+
+
+def _words(command: WorkflowCommand) -> bytes:
+    if command.HasField("update_response"):
+        return repr(_kind(command)).encode()
+    if command.HasField("complete_workflow_execution"):
+        hold = json.loads(command.complete_workflow_execution.result.data)
+        return repr({name: hold[name] for name in hold if not name.startswith("refused")}).encode()
+    return command.SerializeToString(deterministic=True)
 
 
 def _shape(commands: list[WorkflowCommand]) -> list[tuple[str, ...]]:
