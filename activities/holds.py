@@ -7,6 +7,7 @@ and what it may send again is decided by the error that leaves this file.
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import traceback
 from collections.abc import Awaitable, Callable, Mapping
@@ -15,6 +16,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from temporalio import activity
+from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from activities.declared import LOOK_UP, Failure
@@ -109,8 +111,8 @@ class _Attempt:
         self._started = self._clock()
         self._look_first = look_first or call.look_first
         # An earlier attempt that we know nothing of, a worker's death say, may have sent it.
-        told = [*self._info.heartbeat_details]
-        self._is_first = self._info.attempt == 1 or told == [NOTHING_SENT, self._info.attempt - 1]
+        left = [_plain(each) for each in self._info.heartbeat_details]
+        self._is_first = self._info.attempt == 1 or left == [NOTHING_SENT, self._info.attempt - 1]
         self._gateway = gateways.get(call.account)
         environment = self._gateway.environment if self._gateway else ""
         name = OperationName(
@@ -152,11 +154,22 @@ class _Attempt:
         return await self._send(gateway)
 
     async def _too_late(self, gateway: Gateway, send_by: datetime) -> Settled:
-        """Send nothing any more; but an earlier attempt may have sent it."""
+        """Send nothing any more; but an earlier attempt may have, or an earlier run."""
         proof_from = self._call.absent_after or send_by
-        if not self._is_first or self._is_of_an_earlier_run:
+        may_be_ours = not self._is_first or self._is_of_an_earlier_run
+        if may_be_ours:
             proof_from = max(proof_from, send_by + gateway.capabilities.processing_time)
-        return await self._look(gateway, proof_from)
+        if not may_be_ours and not gateway.capabilities.finds:
+            return self._settled(Ending.ABSENT, detail=_TOO_LATE)
+        found = await self._look(gateway, proof_from)
+        never_sent = found.ending is Ending.ABSENT
+        return found.model_copy(update={"detail": _TOO_LATE}) if never_sent else found
+
+    @property
+    def _is_surely_the_first(self) -> bool:
+        """Whether nothing says that this operation may have been sent before."""
+        looks = self._look_first or self._is_of_an_earlier_run
+        return self._is_first and not self._call.repeated and not looks
 
     @property
     def _is_of_an_earlier_run(self) -> bool:
@@ -204,16 +217,15 @@ class _Attempt:
         """Whether to go on from a run that we know nothing of could move money twice.
 
         A reservation whose run was terminated, and deleted or older than Temporal keeps runs, may
-        be started again, and by mistake it may be kept in two places at once; where no key says
-        that it is the same, only a look can. A hold that takes one capture refuses the second; of
-        several, and of what lowers it, none is refused.
+        be started again, long after every key has been forgotten, and by mistake it may be kept in
+        two places at once; then only a look can tell. A hold that takes one capture refuses the
+        second; of several, and of what lowers it, none is refused.
         """
         can, kind = gateway.capabilities, self._call.kind
-        repeats = OperationKind.CAPTURE not in can.idempotent and can.captures_max != 1
-        is_keyless = kind not in can.idempotent
         if kind is OperationKind.AUTHORIZE:
-            return can.finds and (is_keyless or repeats)
-        return can.finds and is_keyless and repeats
+            return can.finds
+        repeats = OperationKind.CAPTURE not in can.idempotent and can.captures_max != 1
+        return can.finds and kind not in can.idempotent and repeats
 
     async def _looked_before(self, gateway: Gateway) -> Settled:
         """Look before sending.
@@ -359,7 +371,7 @@ class _Attempt:
             return self._not_done(str(error), None if authorizes else error.error)
         except Unauthorized as error:
             # Somebody may mend the credentials before the hold lapses; a guest does not wait.
-            if self._call.kind is OperationKind.AUTHORIZE and not self._is_only_looking:
+            if self._call.kind is OperationKind.AUTHORIZE and self._is_surely_the_first:
                 return self._not_done(str(error))
             raise self._failed_unsent(str(error), Failure.UNAUTHORIZED) from None
         except GatewayError as error:
@@ -432,12 +444,18 @@ class _Attempt:
 
 
 _PENDING = "the gateway has not decided yet"
+_TOO_LATE = "authorize_by had passed before it could be sent"
 # What a gateway shows a moment too soon: it has not booked it yet, or not heard from the guest.
 _NOT_SO_FAR = frozenset({Ending.ABSENT, Ending.ACTION_REQUIRED})
 
 
 class _StillPending(Exception):
     """Looked up, and not decided yet."""
+
+
+def _plain(left: object) -> object:
+    """What an attempt has left: a heartbeat declares no type, so our converter keeps it raw."""
+    return json.loads(left.payload.data) if isinstance(left, RawValue) else left
 
 
 def _is_unguarded(call: Call, can: Capabilities) -> bool:

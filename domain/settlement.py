@@ -108,6 +108,8 @@ def _authorized(record: Record, entry: Entry, settled: Settled, now: datetime) -
     payment = settled.payment
     record.action = None
     if settled.ending is not Ending.DONE or payment is None:
+        # A reservation that is started a second time may hold on a card that came after this one.
+        record.found |= settled.found and settled.ending is Ending.DECLINED
         first = entry.number == 1 and entry.send_by is not None
         too_late = first and settled.ending is Ending.ABSENT and now >= (entry.send_by or now)
         record.life.move(Event.ABANDON if too_late else Event.DECLINE)

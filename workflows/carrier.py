@@ -133,7 +133,7 @@ class Carrier:
 
     def is_overtaken(self, entry: Entry) -> bool:
         """An unknown adjust does not delay what the plan does at its hour."""
-        if entry.kind is not OperationKind.ADJUST:
+        if entry.kind is not OperationKind.ADJUST or self._desk.word_on(entry) is not None:
             return False
         step = next_step(self._record, workflow.now())
         return step is not None and step.kind is not StepKind.WARN and step.at <= workflow.now()

@@ -33,7 +33,7 @@ class Desk:
     def __init__(self, record: Record, inbox: Inbox) -> None:
         self._record = record
         self._inbox = inbox
-        self._word: _Word | None = None
+        self._words: list[_Word] = []
 
     def has_work(self) -> bool:
         """Whether something waits to be served."""
@@ -52,13 +52,13 @@ class Desk:
 
     def word_on(self, entry: Entry) -> Settled | None:
         """What a person has said of this operation, if somebody has."""
-        return self._word.settled if self._word and self._word.entry is entry else None
+        return next((word.settled for word in self._words if word.entry is entry), None)
 
     def served(self, entry: Entry) -> None:
         """The operation is decided: so is what was said of it."""
-        if self._word is not None and self._word.entry is entry:
-            self._word.ask.answered = True
-            self._word = None
+        for word in self._words:
+            word.ask.answered |= word.entry is entry
+        self._words = [word for word in self._words if word.entry is not entry]
 
     def refuse(self, ask: Ask, problem: Problem) -> None:
         """Answer an instruction that is not carried out; a signal's refusal is kept in the hold."""
@@ -102,13 +102,14 @@ class Desk:
         if entry is None:
             message = f"operation_id must be one of this hold's; '{command.operation_id}' is not"
             raise Problem(ErrorType.INVALID_REQUEST, message, field="operation_id")
-        if entry.state is not OperationState.UNKNOWN or self._word is not None:
-            message = f"{entry.operation_id} is {entry.state}: only an unknown one can be resolved"
+        if entry.state is not OperationState.UNKNOWN or self.word_on(entry) is not None:
+            said = "resolved already" if self.word_on(entry) else entry.state
+            message = f"{entry.operation_id} is {said}: only an unknown one can be resolved"
             raise Problem(ErrorType.ILLEGAL_MOVE, message, operation_id=entry.operation_id)
         entry.amount = self._told_amount(entry, command)
         # The gateway may yet say otherwise; from now on it is asked before anything is sent.
         self._record.cautious = True
-        self._word = _Word(ask, entry, self._settled(entry, command))
+        self._words.append(_Word(ask, entry, self._settled(entry, command)))
 
     def _told_amount(self, entry: Entry, command: Resolve) -> Money:
         """What the operation moved by the person's word: its own amount where they name none.

@@ -96,18 +96,9 @@ class Keeper:
             )
         )
         write_attributes(self.record)
-        if self._is_too_late(entry):
-            detail = "authorize_by had passed before it could be sent"
-            self._carrier.settle(entry, Settled(ending=Ending.ABSENT, detail=detail))
-            return
         settled = await self._carrier.perform(entry, now + self.record.capabilities.answer_within)
         if settled is not None and settled.error is not None:
             self.start_problem = _problem(settled.error, settled, entry)
-
-    def _is_too_late(self, entry: Entry) -> bool:
-        """A worker that comes back late blocks nobody's card; but an earlier run may have."""
-        late = entry.send_by is not None and workflow.now() >= entry.send_by
-        return late and not self._carrier.courier.is_second_run
 
     async def _turn(self) -> None:
         unknown = self.record.unknown()
@@ -139,7 +130,7 @@ class Keeper:
 
     async def _rest(self, step: Step | None) -> None:
         """Nothing to do: wait for an instruction, or for the next step's hour."""
-        await self._compare_with_the_gateway()
+        await self._compare_with_the_gateway(step)
         self._face_what_the_gateway_shows()
         if self.record.life.is_over:
             return
@@ -251,7 +242,13 @@ class Keeper:
             await self._by_plan(Release(reason="it has lapsed, and the gateway never shows it"))
             return
         errand = self._probe()
-        await self._waiting.until(errand.is_back)
+        await self._waiting.until(errand.is_back, workflow.now() + record.capabilities.look_up_for)
+        if not errand.is_back():
+            told = "whether the hold has lapsed could not be looked up so far"
+            record.raise_attention(AttentionReason.OUTCOME_UNKNOWN, workflow.now(), told)
+            self._waiting.tell()
+            await self._waiting.until(errand.is_back)
+            record.end_attention(AttentionReason.OUTCOME_UNKNOWN)
         settled = errand.settled()
         payment = settled.payment if settled else None
         if settled is None:
@@ -263,8 +260,11 @@ class Keeper:
         else:
             record.external = payment
 
-    async def _compare_with_the_gateway(self) -> None:
-        """After a reset, its repeated messages served, or when told to: what does it show?"""
+    async def _compare_with_the_gateway(self, step: Step | None) -> None:
+        """After a reset, its repeated messages served, or when told to: what does it show?
+
+        The next step's hour comes first: a gateway that does not answer delays no deadline.
+        """
         record = self.record
         if not self._has_yet_to_look():
             return
@@ -277,7 +277,8 @@ class Keeper:
             self._tell(_NOTHING_SHOWS_IT)
             return
         errand = self._probe()
-        await self._waiting.until(lambda: errand.is_back() or bool(self.inbox.waiting))
+        at, why = (step.at, f"until the next step: {step.kind}") if step else (None, "")
+        await self._waiting.until(lambda: errand.is_back() or bool(self.inbox.waiting), at, why)
         if not errand.is_back():
             errand.call_off()
             return
@@ -297,7 +298,7 @@ class Keeper:
         was_here = self._carrier.courier.was_reset or is_older or record.found
         if record.life.state is HoldState.DECLINED:
             # The card that was given since has a name that this run has never heard.
-            return self._carrier.courier.was_reset and not self._has_told_of_cards
+            return (self._carrier.courier.was_reset or record.found) and not self._has_told_of_cards
         is_told_to = self.inbox.look and record.capabilities.shows_later
         has_reason = is_told_to or (was_here and not self._has_looked)
         return has_reason and record.life.state in RESTING
@@ -343,6 +344,8 @@ class Keeper:
         """Nothing is held any more: whoever is still waiting is told so."""
         record = self.record
         record.closed_at = workflow.now()
+        self._note_what_was_said()
+        self._tell_what_was_left()
         record.end_attention(*AttentionReason)
         message = f"the hold is {record.life.state}: it was settled before this instruction's turn"
         for ask in (*self.inbox.waiting, *self.inbox.at_once):
@@ -350,6 +353,28 @@ class Keeper:
         self.inbox.waiting.clear()
         self.inbox.at_once.clear()
         self._waiting.tell(decided=True)
+
+    def _note_what_was_said(self) -> None:
+        """A person's word on what the end has overtaken: it moves nothing any more."""
+        for entry in self.record.entries:
+            said = self._desk.word_on(entry)
+            if said is not None:
+                done = said.ending is Ending.DONE
+                entry.state = OperationState.DONE if done else OperationState.NOT_DONE
+                entry.decided_at, entry.detail = workflow.now(), said.detail
+                self._desk.served(entry)
+
+    def _tell_what_was_left(self) -> None:
+        """The end settles every amount; what somebody wanted all the same is told once more."""
+        record, now = self.record, workflow.now()
+        unknown = record.unknown()
+        if unknown is not None:
+            told = f"nothing is held any more; what became of {unknown.operation_id} is not known"
+            record.raise_attention(AttentionReason.OUTCOME_UNKNOWN, now, told, unknown)
+        elif record.life.state is HoldState.EXPIRED and record.deadline_capture_tried:
+            told = "the hold had lapsed before the plan could capture it"
+            record.raise_attention(AttentionReason.CAPTURE_REFUSED, now, told)
+        self._waiting.tell()
 
 
 def _is_gone(payment: Payment, record: Record) -> bool:

@@ -49,6 +49,7 @@ from workflows.intake import (
     shown_name,
 )
 from workflows.keeper import Keeper
+from workflows.waiting import through_a_cancellation
 
 # What never waits for its turn.
 _AT_ONCE = (Reschedule, Resolve, Acknowledge)
@@ -78,7 +79,7 @@ class Reservation:
             await keeper.until_answered()
             self._invalid = keeper.start_problem
         else:
-            await workflow.wait_condition(workflow.all_handlers_finished)
+            await through_a_cancellation(workflow.all_handlers_finished)
         if keeper is None or self._invalid is not None:
             problem = self._invalid or Problem(ErrorType.INVALID_REQUEST, "the start is invalid")
             raise failure(problem, None)
@@ -398,6 +399,6 @@ async def _is_answered(keeper: Keeper, ask: Ask | None, has_answer: Callable[[],
     answer_by = workflow.now() + keeper.record.capabilities.answer_within
     caller = Caller(ask, has_answer, answer_by)
     keeper.inbox.callers.append(caller)
-    await workflow.wait_condition(lambda: has_answer() or caller.is_late)
+    await through_a_cancellation(lambda: has_answer() or caller.is_late)
     keeper.inbox.callers.remove(caller)
     return has_answer()

@@ -80,6 +80,18 @@ class Waiting:
         write_details(self._record)
 
 
+async def through_a_cancellation(ready: Callable[[], bool]) -> None:
+    """Wait until ``ready``, also where the run is cancelled meanwhile: that is the run's business.
+
+    With its newer logic flags the SDK tells of a cancellation whoever waits, handlers too.
+    """
+    try:
+        await workflow.wait_condition(ready)
+    except asyncio.CancelledError:
+        _go_on()
+        await workflow.wait_condition(ready)
+
+
 def _go_on() -> None:
     """A cancelled run goes on: it has a hold to release."""
     task = asyncio.current_task()

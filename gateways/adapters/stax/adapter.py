@@ -247,10 +247,19 @@ class Stax(Adapter[Site]):
             here = [row.id for row in page.data if row.is_of(named) and row.id not in found]
             found += here
             if page.last_page <= number or (found and not here):
-                return found
+                return found or await self._older(named, until)
         if found:
             return found
         raise Undecided(f"{NAME}: more was charged since than can be looked through")
+
+    async def _older(self, named: Named, until: float) -> list[str]:
+        """Of an earlier run of the reservation, however long ago: searched by our reference.
+
+        What keywords are compared with is not published, so to find nothing here proves nothing;
+        that nothing was charged since it was asked for is known already.
+        """
+        page = await self._list(_Page, 1, {"keywords": named.reference}, until)
+        return [row.id for row in page.data if row.is_of(named)]
 
     async def _list(
         self, kind: type[PageOf], number: int, filters: Mapping[str, str], until: float
