@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from temporalio.bridge.proto.workflow_activation import WorkflowActivationJob
 from temporalio.bridge.proto.workflow_commands import WorkflowCommand
 
-from proof.world.history import Run, Task
+from proof.world.history import Answer, Run, Task
 
 
 def forked(old: Run, to: int, run_id: str) -> Run:
@@ -16,13 +16,24 @@ def forked(old: Run, to: int, run_id: str) -> Run:
     run.original_run_id = old.original_run_id
     run.init = old.init
     run.tasks = list(old.tasks[:to])
-    run.accepted = {
-        command.update_response.protocol_instance_id
-        for task in run.tasks
-        for command in task.commands
-        if command.HasField("update_response") and command.update_response.HasField("accepted")
-    }
+    for task in run.tasks:
+        run.is_cancelled |= any(job.HasField("cancel_workflow") for job in task.activations[0])
+        for command in task.commands:
+            if command.HasField("update_response"):
+                _recall(run, command)
     return run
+
+
+def _recall(run: Run, command: WorkflowCommand) -> None:
+    """What the history says of an update: a caller who comes again with its id is told that."""
+    said = command.update_response
+    known = run.expect(said.protocol_instance_id)
+    if said.HasField("accepted"):
+        run.accepted.add(said.protocol_instance_id)
+    elif said.HasField("completed"):
+        known.set_result(Answer(result=said.completed))
+    else:
+        known.set_result(Answer(failure=said.rejected))
 
 
 def kept(old: Run, to: int) -> list[WorkflowActivationJob]:

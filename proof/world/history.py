@@ -70,6 +70,14 @@ class Attempt:
     activity: Activity
     number: int
     started_at: float
+    beat: Sequence[Payload] | None = None
+    """Its last heartbeat."""
+    is_called_off: bool = False
+
+    @property
+    def counts(self) -> bool:
+        """Whether the server still waits for it."""
+        return not self.activity.is_over and self.number == self.activity.attempts
 
 
 class Worker(Protocol):
@@ -77,6 +85,15 @@ class Worker(Protocol):
 
     name: str
     is_up: bool
+
+    @property
+    def polls(self) -> bool:
+        """Whether it is given new work: one that stands still is, while its last poll is open."""
+        ...
+
+    async def going_until(self, at: float) -> bool:
+        """Wait until it does not stand still, or the hour has come; whether it goes then."""
+        ...
 
     def has(self, run: Run) -> bool:
         """Whether it has the run in its cache."""
@@ -143,6 +160,7 @@ class Run:
         self.timers: dict[int, tuple[float, asyncio.TimerHandle]] = {}
         self.updates: dict[str, asyncio.Future[Answer]] = {}
         self.accepted: set[str] = set()
+        self.is_cancelled = False
         self.init = InitializeWorkflow()
         self.driver: asyncio.Task[None] | None = None
 
@@ -150,6 +168,12 @@ class Run:
     def is_open(self) -> bool:
         """Whether it runs."""
         return self.status is Status.RUNNING
+
+    def expect(self, update_id: str) -> asyncio.Future[Answer]:
+        """The answer of an update, now or later."""
+        if update_id not in self.updates:
+            self.updates[update_id] = asyncio.get_running_loop().create_future()
+        return self.updates[update_id]
 
     def hear(self, job: WorkflowActivationJob, events: int = 1) -> None:
         """Something has happened that the next workflow task brings."""

@@ -12,7 +12,7 @@ from temporalio.bridge.proto.workflow_activation import WorkflowActivationJob
 from temporalio.bridge.proto.workflow_commands import ScheduleActivity, WorkflowCommand
 
 # Temporal's own: `temporal.api.enums.v1.RetryState`.
-NON_RETRYABLE, OUT_OF_TIME, CANCELLED = 2, 3, 6
+NON_RETRYABLE, OUT_OF_TIME, NO_MORE_ATTEMPTS, CANCELLED = 2, 3, 4, 6
 
 _INIT, _SEED, _MESSAGE, _REST = range(4)
 

@@ -153,6 +153,8 @@ class Line(httpx.AsyncBaseTransport):
     def __init__(self, network: Network, worker: str) -> None:
         self._network = network
         self._worker = worker
+        self._going = asyncio.Event()
+        self._going.set()
         self.is_cut = False
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -179,8 +181,21 @@ class Line(httpx.AsyncBaseTransport):
             await asyncio.sleep(_NEVER_S)
         raise httpx.ReadError("connection reset")
 
+    def stand_still(self) -> None:
+        """Nothing is sent or read from here on."""
+        self._going.clear()
+
+    def go_on(self) -> None:
+        """What waited is sent and read."""
+        self._going.set()
+
+    async def going(self) -> None:
+        """Until the process runs, if it ever does."""
+        await self._breathe()
+
     async def _breathe(self) -> None:
-        """The process has been killed: nothing of it ever runs again."""
+        """A process that stands still goes on later; one that has been killed never does."""
+        await self._going.wait()
         if self.is_cut:
             await asyncio.get_running_loop().create_future()
 

@@ -6,13 +6,19 @@ import asyncio
 import random
 
 from proof.world.history import Run, Worker
-from proof.world.loop import Errands
+from proof.world.loop import Errands, VirtualLoop
+from proof.world.presence import Presence
+
+# A worker that has just come back is noticed within that time.
+_LOOKS_AGAIN_S = 5.0
 
 
 class Pool:
     """Workers come and go; whoever has work for one waits here."""
 
-    def __init__(self, dice: random.Random) -> None:
+    def __init__(self, loop: VirtualLoop, dice: random.Random) -> None:
+        self.presence = Presence(loop)
+        """The server's, without which nobody is given anything."""
         self.workers: list[Worker] = []
         self.errands = Errands()
         """All that is under way for them."""
@@ -33,13 +39,14 @@ class Pool:
     async def some_worker(self, run: Run | None = None) -> Worker:
         """Whoever has the run in its cache, or else anybody."""
         while True:
-            while not self.workers:
-                await self._somebody.wait()
-            sticky = [each for each in self.workers if run is not None and each.has(run)]
-            worker = sticky[0] if sticky else self._dice.choice(self.workers)
-            if worker.is_up:
-                return worker
-            await asyncio.sleep(0.5)
+            await self._somebody.wait()
+            await self.presence.wait()
+            polling = [each for each in self.workers if each.polls]
+            sticky = [each for each in polling if run is not None and each.has(run)]
+            if polling:
+                return sticky[0] if sticky else self._dice.choice(polling)
+            if self.workers:
+                await asyncio.sleep(_LOOKS_AGAIN_S)
 
     async def some_worker_until(self, at: float | None) -> Worker | None:
         """Anybody, or None where nobody has come by then."""

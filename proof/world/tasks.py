@@ -72,12 +72,10 @@ class Tasks:
             # A real server would try for ever; one failure is as bad as a thousand.
             await asyncio.sleep(_TASK_TIME_OUT_S if len(self.wedged) < _ENOUGH else _FOR_GOOD_S)
             return
-        if self._manners.task_s:
-            await asyncio.sleep(self._dice.random() * self._manners.task_s)
-        if not worker.is_up or not run.is_open:
+        if not await self._hears(worker, task.at + _TASK_TIME_OUT_S) or not run.is_open:
             # Nobody hears of what it did: the task times out, and is done again elsewhere.
+            worker.evict(run)
             self._bring_again(run, jobs)
-            await asyncio.sleep(_TASK_TIME_OUT_S)
             return
         if run.news and any(map(closes, task.commands)):
             # The server lets no run end that has not heard everything.
@@ -85,6 +83,17 @@ class Tasks:
             self._bring_again(run, jobs)
             return
         self._accept(run, task)
+
+    async def _hears(self, worker: Worker, limit: float) -> bool:
+        """Wait for a worker's answer; whether it comes before the task's time is over."""
+        if self._manners.task_s:
+            await asyncio.sleep(self._dice.random() * self._manners.task_s)
+        goes = await worker.going_until(limit)
+        await self._pool.presence.wait()
+        if worker.is_up and goes and self._loop.time() <= limit:
+            return True
+        await asyncio.sleep(max(limit - self._loop.time(), 0))
+        return False
 
     def _bring_again(self, run: Run, jobs: list[WorkflowActivationJob]) -> None:
         run.events += 1
@@ -184,6 +193,10 @@ class Tasks:
         at = since + timer.start_to_fire_timeout.ToNanoseconds() / 1e9
 
         def ring() -> None:
+            if not self._pool.presence.is_here:
+                back_at = self._pool.presence.back_at
+                run.timers[timer.seq] = (at, self._loop.call_at(back_at, ring))
+                return
             run.timers.pop(timer.seq, None)
             run.hear(WorkflowActivationJob(fire_timer=FireTimer(seq=timer.seq)))
 
@@ -192,6 +205,10 @@ class Tasks:
     def go_on(self, run: Run, news: list[WorkflowActivationJob]) -> None:
         """Let a run that was made from another's history take up its timers and activities."""
         run.news = news
+        run.is_cancelled |= any(job.HasField("cancel_workflow") for job in news)
+        for job in news:
+            if job.HasField("do_update"):
+                run.expect(job.do_update.id)
         for task, command in pending(run, news):
             if command.HasField("start_timer"):
                 self._set_timer(run, command, task.at)

@@ -50,7 +50,7 @@ class Temporal:
         self.runs: list[Run] = []
         self._loop = loop
         self._dice = dice
-        self._pool = Pool(dice)
+        self._pool = Pool(loop, dice)
         self._tasks = Tasks(loop, dice, manners, told, self._pool)
         self._counted = 0
 
@@ -71,6 +71,14 @@ class Temporal:
     def dismiss(self, worker: Worker) -> None:
         """A worker polls no more."""
         self._pool.dismiss(worker)
+
+    def away(self, seconds: float) -> None:
+        """The server is gone for so long: no task, no timer, no word; what it has written stays.
+
+        Whoever calls it meanwhile gets `NoWord`; an update that it has heard of before is answered
+        when it is back.
+        """
+        self._pool.presence.leave(seconds)
 
     # What callers do.
 
@@ -95,7 +103,9 @@ class Temporal:
 
         Raises:
             Gone: A run of this id has ended, and no second one is allowed.
+            NoWord: The server is away.
         """
+        self._reach()
         try:
             known = self.current(workflow_id)
         except Gone:
@@ -131,8 +141,11 @@ class Temporal:
         run.hear(WorkflowActivationJob(signal_workflow=job))
 
     def cancel(self, workflow_id: str) -> None:
-        """Ask for a workflow's cancellation."""
+        """Ask for a workflow's cancellation; asking twice is asking once."""
         run = self._open(workflow_id)
+        if run.is_cancelled:
+            return
+        run.is_cancelled = True
         run.hear(WorkflowActivationJob(cancel_workflow=CancelWorkflow(reason="a person")))
 
     def terminate(self, workflow_id: str) -> None:
@@ -147,11 +160,14 @@ class Temporal:
 
         Raises:
             Gone: The workflow has ended, perhaps before it could answer.
+            NoWord: The server is away.
         """
-        run = self._open(workflow_id)
+        self._reach()
+        run = self.current(workflow_id)
         known = run.updates.get(update_id)
         if known is None:
-            known = run.updates[update_id] = self._loop.create_future()
+            self._open(workflow_id)
+            known = run.expect(update_id)
             self._ask(run, name, payloads, update_id)
         closed = asyncio.ensure_future(run.closed.wait())
         await asyncio.wait([known, closed], return_when=asyncio.FIRST_COMPLETED)
@@ -172,6 +188,7 @@ class Temporal:
 
     async def query(self, workflow_id: str, name: str) -> Payload | None:
         """Ask the latest run of an id; None where it has nothing to say."""
+        self._reach()
         run = self.current(workflow_id)
         worker = await self._pool.some_worker(run)
         return worker.query(run, name)
@@ -186,6 +203,7 @@ class Temporal:
             to: The number of the task, from 0.
             reapply: Signals and updates from there on come again.
         """
+        self._reach()
         old = self.current(workflow_id)
         if to >= len(old.tasks):
             return None
@@ -217,10 +235,15 @@ class Temporal:
     # Small things.
 
     def _open(self, workflow_id: str) -> Run:
+        self._reach()
         run = self.current(workflow_id)
         if not run.is_open:
             raise Gone(workflow_id)
         return run
+
+    def _reach(self) -> None:
+        if not self._pool.presence.is_here:
+            raise NoWord
 
     def _new_run(self, workflow_id: str) -> Run:
         run = Run(workflow_id, self._next_run_id(), self._dice.getrandbits(63), self._loop.time())

@@ -9,14 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any, cast
 
 from temporalio import workflow
 from temporalio.api.common.v1 import Payload, Payloads
-from temporalio.api.failure.v1 import Failure
 from temporalio.bridge.proto.activity_result import ActivityResolution
 from temporalio.bridge.proto.workflow_activation import (
     QueryWorkflow,
@@ -27,7 +25,6 @@ from temporalio.bridge.proto.workflow_activation import (
 )
 from temporalio.bridge.proto.workflow_commands import WorkflowCommand
 from temporalio.common import MetricMeter, Priority, TypedSearchAttributes
-from temporalio.testing import ActivityEnvironment
 from temporalio.worker import (
     UnsandboxedWorkflowRunner,
     WorkflowInstance,
@@ -36,20 +33,21 @@ from temporalio.worker import (
 
 from activities.converter import data_converter
 from activities.holds import Holds
-from domain.calls import Call
 from gateways.account import AccountSettings, World
 from gateways.accounts import build
+from proof.world.hands import Hands, instant
 from proof.world.history import Attempt, Run, Task
-from proof.world.jobs import called_off, done, failed
+from proof.world.jobs import called_off
 from proof.world.line import Line
-from proof.world.loop import BEGINNING, VirtualLoop
+from proof.world.loop import VirtualLoop
 from workflows.reservation import Reservation
 
 _RUNNER = UnsandboxedWorkflowRunner()
 _CONVERTER = data_converter.payload_converter
 # The SDK's own reading of the class's decorators: what a worker does with `workflows=[...]`.
 _DEFINITION = workflow._Definition.must_from_class(Reservation)  # noqa: SLF001 - no public one
-_NOTHING = ActivityEnvironment.default_info()
+# A server gives work to a poll that is open, and it lets none be open for longer.
+_POLL_S = 60.0
 
 
 class SimulatedWorker:
@@ -81,15 +79,9 @@ class SimulatedWorker:
         self._flags = frozenset(flags)
         world = World(transport=line, now=loop.now)
         gateways = {each: build(each, told, world) for each, told in accounts.items()}
-        self._holds = Holds(gateways, look_first=look_first)
+        self._hands = Hands(loop, Holds(gateways, look_first=look_first))
+        self._still_since, self._goes_at = loop.time(), loop.time()
         self._cache: dict[Run, WorkflowInstance] = {}
-        self._activities: dict[str, Callable[[Call], Any]] = {
-            "authorize": self._holds.authorize,
-            "adjust": self._holds.adjust,
-            "capture": self._holds.capture,
-            "release": self._holds.release,
-            "look_up": self._holds.look_up,
-        }
 
     # Its life.
 
@@ -98,6 +90,32 @@ class SimulatedWorker:
         self.is_up = False
         self.line.is_cut = True
         self._forget_all()
+
+    def stand_still(self, seconds: float) -> None:
+        """SIGSTOP, and SIGCONT so much later: what was under way goes on then, late or not."""
+        now = self._loop.time()
+        if now >= self._goes_at:
+            self._still_since = now
+        self._goes_at = max(self._goes_at, now + seconds)
+        self.line.stand_still()
+        self._loop.call_at(self._goes_at, self._wake)
+
+    def _wake(self) -> None:
+        if self._loop.time() >= self._goes_at:
+            self.line.go_on()
+
+    @property
+    def polls(self) -> bool:
+        """Whether it is given new work: one that stands still is, while its last poll is open."""
+        now = self._loop.time()
+        return self.is_up and (now >= self._goes_at or now < self._still_since + _POLL_S)
+
+    async def going_until(self, at: float) -> bool:
+        """Wait until it does not stand still, or the hour has come; whether it goes then."""
+        pause = min(self._goes_at, at) - self._loop.time()
+        if pause > 0:
+            await asyncio.sleep(pause)
+        return self._loop.time() >= self._goes_at
 
     def retire(self) -> None:
         """The end of the world."""
@@ -122,14 +140,14 @@ class SimulatedWorker:
 
     def work_on(self, run: Run, task: Task, jobs: list[WorkflowActivationJob]) -> list[str]:
         """Do one workflow task, filling it in; answers with what went wrong, if anything."""
-        instance, wrong = self._instance_of(run)
+        instance, wrong = self._instance_of(run, task.at)
         if wrong or instance is None:
             return wrong
         return self._do(run, instance, task, jobs)
 
     def replayed(self, run: Run) -> list[str]:
         """Replay a run's whole history; answers with where it differs."""
-        instance, wrong = self._fresh(run)
+        instance, wrong = self._fresh(run, run.started_at)
         if instance is not None:
             self._cache[run] = instance
             self.evict(run)
@@ -137,7 +155,7 @@ class SimulatedWorker:
 
     def query(self, run: Run, name: str) -> Payload | None:
         """Ask a run."""
-        instance, _ = self._instance_of(run)
+        instance, _ = self._instance_of(run, self._loop.time())
         if instance is None:
             return None
         job = WorkflowActivationJob(query_workflow=QueryWorkflow(query_id="q", query_type=name))
@@ -169,17 +187,17 @@ class SimulatedWorker:
             ahead = _at_once(commands)
         return []
 
-    def _instance_of(self, run: Run) -> tuple[WorkflowInstance | None, list[str]]:
+    def _instance_of(self, run: Run, at: float) -> tuple[WorkflowInstance | None, list[str]]:
         if run not in self._cache:
-            instance, wrong = self._fresh(run)
+            instance, wrong = self._fresh(run, at)
             if instance is None:
                 return None, wrong
             self._cache[run] = instance
         return self._cache[run], []
 
-    def _fresh(self, run: Run) -> tuple[WorkflowInstance | None, list[str]]:
+    def _fresh(self, run: Run, at: float) -> tuple[WorkflowInstance | None, list[str]]:
         """Make an instance, and replay what the run's history holds so far."""
-        instance = _RUNNER.create_instance(_details(run, self._flags))
+        instance = _RUNNER.create_instance(_details(run, self._flags, at))
         for number, task in enumerate(run.tasks):
             commands: list[WorkflowCommand] = []
             for jobs in task.activations:
@@ -206,45 +224,21 @@ class SimulatedWorker:
 
     async def attempt(self, attempt: Attempt) -> ActivityResolution:
         """Make one attempt of an activity."""
-        command = attempt.activity.command
-        environment = ActivityEnvironment()
-        environment.payload_converter = _CONVERTER
-        run = attempt.activity.run
-        environment.info = replace(
-            _NOTHING,
-            activity_id=command.activity_id,
-            activity_type=command.activity_type,
-            attempt=attempt.number,
-            heartbeat_details=_CONVERTER.from_payloads(attempt.activity.heartbeat)
-            if attempt.activity.heartbeat
-            else [],
-            started_time=_instant(attempt.started_at),
-            scheduled_time=_instant(attempt.activity.scheduled_at),
-            start_to_close_timeout=command.start_to_close_timeout.ToTimedelta(),
-            workflow_id=run.workflow_id,
-            workflow_run_id=run.run_id,
-        )
-
-        def beat(*details: object) -> None:
-            if self.is_up and not attempt.activity.is_over:
-                attempt.activity.heartbeat = _CONVERTER.to_payloads(details)
-
-        environment.on_heartbeat = beat
-        call = _CONVERTER.from_payload(command.arguments[0], Call)
-        try:
-            settled = await environment.run(self._activities[command.activity_type], call)
-        except Exception as error:  # noqa: BLE001 - as the SDK's worker: any error is a failure
-            failure = Failure()
-            data_converter.failure_converter.to_failure(error, _CONVERTER, failure)
-            ended = failed(failure)
-        else:
-            ended = done(_CONVERTER.to_payload(settled))
-        if not self.is_up:
-            await self._loop.create_future()
+        await self.line.going()
+        ended = await self._hands.carry_out(attempt, self._tell_beat)
+        # What has ended while it stood still is told when it goes on; of a dead worker, never.
+        await self.line.going()
+        self._tell_beat(attempt)
         return ended
 
+    def _tell_beat(self, attempt: Attempt) -> None:
+        """A heartbeat counts for the attempt that the server waits for, and for no earlier one."""
+        goes = self.is_up and self._loop.time() >= self._goes_at
+        if goes and attempt.counts and attempt.beat is not None:
+            attempt.activity.heartbeat = attempt.beat
 
-def _details(run: Run, flags: frozenset[int]) -> WorkflowInstanceDetails:
+
+def _details(run: Run, flags: frozenset[int], at: float) -> WorkflowInstanceDetails:
     init = run.init
     info = workflow.Info(
         attempt=1,
@@ -263,12 +257,12 @@ def _details(run: Run, flags: frozenset[int]) -> WorkflowInstanceDetails:
         run_id=run.run_id,
         run_timeout=None,
         search_attributes={},
-        start_time=_instant(run.tasks[0].at if run.tasks else run.started_at),
+        start_time=instant(run.tasks[0].at if run.tasks else at),
         task_queue="cardhold",
         task_timeout=timedelta(seconds=10),
         typed_search_attributes=TypedSearchAttributes([]),
         workflow_id=run.workflow_id,
-        workflow_start_time=_instant(run.started_at),
+        workflow_start_time=instant(run.started_at),
         workflow_type="Reservation",
     )
     return WorkflowInstanceDetails(
@@ -298,7 +292,7 @@ def _activation(
         jobs=jobs,
         available_internal_flags=task.flags,
     )
-    activation.timestamp.FromDatetime(_instant(task.at))
+    activation.timestamp.FromDatetime(instant(task.at))
     return activation
 
 
@@ -381,7 +375,3 @@ def _difference(commands: list[WorkflowCommand], task: Task) -> str:
 
 def _shown(command: WorkflowCommand | None) -> str:
     return "none" if command is None else " ".join(str(command).split())[:200]
-
-
-def _instant(at: float) -> datetime:
-    return (BEGINNING + timedelta(seconds=at)).astimezone(UTC)
