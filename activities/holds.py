@@ -232,11 +232,14 @@ class _Attempt:
 
         Raises:
             NotSent: The look failed, and so this attempt sends nothing.
+            ApplicationError: Unauthorized, and retryable: what may stand already is not told by it.
         """
         try:
             return await self._look(gateway, self._call.absent_after)
         except OutcomeUnknown as error:
             raise NotSent(f"{error}; it was to be looked up first, so nothing was sent") from None
+        except Unauthorized as error:
+            raise self._failed_unsent(str(error), Failure.UNAUTHORIZED) from None
 
     def _must_be_the_first(self, told: str) -> None:
         """Refused, or declined: that says nothing of an attempt before, whose answer was lost.
@@ -374,6 +377,8 @@ class _Attempt:
             if self._call.kind is OperationKind.AUTHORIZE and self._is_surely_the_first:
                 return self._not_done(str(error))
             raise self._failed_unsent(str(error), Failure.UNAUTHORIZED) from None
+        except ApplicationError:
+            raise
         except GatewayError as error:
             raise self._failure(error, self._gateway) from None  # a cause may hold a credential
         except Exception as error:  # noqa: BLE001 - whatever it was, the money may have moved

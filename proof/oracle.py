@@ -22,6 +22,8 @@ from proof.world.loop import BEGINNING
 
 Json = Mapping[str, Any]
 
+#: The plan's own instructions are numbered from the second of a kind on.
+_DEADLINES = ("deadline", *(f"deadline~{number}" for number in range(2, 100)))
 _FINAL = frozenset({"captured", "released", "expired", "abandoned"})
 _PARTS = ("captured", "released", "expired", "remaining")
 #: What an update may fail with; anything else is no answer.
@@ -126,6 +128,8 @@ def judge(seen: Witness) -> list[Violation]:
 
 def _money(seen: Witness) -> Iterable[Violation]:
     plan = seen.plan
+    if _is_split_over_two_cards(seen):
+        return
     ours = [book for book in seen.books if book["state"] != "declined"]
     yield from _twice(ours, seen)
     captures = [
@@ -170,6 +174,12 @@ def _was_restarted_unseen(seen: Witness) -> bool:
     """
     both = seen.plan.has("second_cluster") or seen.plan.has("terminate_and_start")
     return both and "authorize" not in seen.plan.place.keyed
+
+
+def _is_split_over_two_cards(seen: Witness) -> bool:
+    """Two clusters of which one was given another card: they share not even the reference."""
+    gave = any(each.name == "authorize" for each in seen.plan.instructions)
+    return gave and seen.plan.has("second_cluster")
 
 
 def _captures_wanted(
@@ -256,7 +266,7 @@ def _keys(plan: Plan) -> set[str]:
     return {
         derived_key(plan.place, f"reservation-{plan.request['reservation_id']}", kind, name)
         for kind in ("authorize", "adjust", "capture", "release")
-        for name in {*names, "start", "deadline", "cancel"}
+        for name in {*names, "start", "cancel", *_DEADLINES}
     }
 
 
@@ -337,9 +347,11 @@ def _end(seen: Witness) -> Iterable[Violation]:
 
 def _agrees(seen: Witness, view: Json) -> Iterable[Violation]:
     """The hold says at its end what the books say, unless a person was told that it may not."""
+    if _is_split_over_two_cards(seen):
+        return
     taken = sum(book["captured_minor"] for book in seen.books)
     said = view["captured"]["amount_minor"]
-    if taken != said and "external_change" not in seen.attentions and not seen.plan.has("lie"):
+    if taken != said and not _was_told_of_it(seen) and not seen.plan.has("lie"):
         yield Violation("R1", f"{taken} were captured, and the hold says {said}")
     unknown = [each for each in view["operations"] if each["state"] in {"sent", "unknown"}]
     if unknown and not seen.attentions:
@@ -363,6 +375,16 @@ def _lapsed(seen: Witness) -> Iterable[Violation]:
                 yield Violation(
                     "L3", f"{effect['amount_minor']} lapsed after {calm_s / HOUR:.1f} h of calm"
                 )
+
+
+def _was_told_of_it(seen: Witness) -> bool:
+    """Whether a person was told that somebody else has moved money.
+
+    SIBS shows nothing of what came after a hold: there an instruction that cannot be carried out is
+    all that can tell.
+    """
+    shows_nothing = seen.plan.place.gateway == "sibs"
+    return "external_change" in seen.attentions or (shows_nothing and bool(seen.attentions))
 
 
 # L6, D: the machinery.

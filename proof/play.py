@@ -7,7 +7,7 @@ import contextlib
 import hashlib
 import json
 import random
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, cast
@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 from temporalio.api.common.v1 import Payload
 from yarl import URL
 
-from proof.oracle import Json, Told, Violation, Witness, derived_reference, judge
+from proof.oracle import Json, Told, Violation, Witness, derived_key, derived_reference, judge
 from proof.plan import HOUR, Accident, Instruction, Plan, draw
 from proof.world.accounts import settings_of
 from proof.world.bank import Bank
@@ -39,12 +39,16 @@ class Result:
         trace: Every line of what happened, with its second.
         hash: Of the trace: the same for the same seed and code.
         violations: What was wrong; nothing should be.
+        seen: All that was seen.
+        runs: Every run, with its history.
     """
 
     plan: Plan
     trace: list[str]
     hash: str
     violations: list[Violation]
+    seen: Witness
+    runs: Sequence[Run]
     happened: Mapping[str, int] = field(default_factory=dict[str, int])
 
 
@@ -64,6 +68,8 @@ def play_plan(plan: Plan) -> Result:
         world.trace,
         hashlib.sha256(text.encode()).hexdigest()[:16],
         judge(seen),
+        seen,
+        world.runs(),
         dict(seen.happened),
     )
 
@@ -145,8 +151,12 @@ class _World:
     def _is_to_come(self) -> bool:
         return self.seen.happened["coming"] > 0
 
+    def runs(self) -> list[Run]:
+        """Every run of every cluster, open or not."""
+        return [each for temporal in self._clusters for each in temporal.runs]
+
     def _open_runs(self) -> list[Run]:
-        return [each for temporal in self._clusters for each in temporal.runs if each.is_open]
+        return [each for each in self.runs() if each.is_open]
 
     async def _witness(self) -> None:
         seen = self.seen
@@ -160,7 +170,7 @@ class _World:
         )
         seen.wedged = [wrong for each in self._clusters for wrong in each.wedged]
         seen.unheard = self.loop.unheard
-        runs = [each for temporal in self._clusters for each in temporal.runs]
+        runs = self.runs()
         seen.events = max(each.events for each in runs)
         seen.attentions |= {reason for each in runs for reason in _attentions(each)}
         checker = self._new_worker("checker")
@@ -312,9 +322,11 @@ class _World:
 
     def _word_on(self, view: Json) -> Json | None:
         """What the books say of the one operation that nobody could look up."""
-        operation = next((each for each in view["operations"] if each["state"] == "unknown"), None)
-        if operation is None:
+        unknown = [each for each in view["operations"] if each["state"] == "unknown"]
+        if not unknown:
             return None
+        named = view["attention"]["operation_id"]
+        operation = next((each for each in unknown if each["operation_id"] == named), unknown[0])
         kind, amount = operation["kind"], operation["amount"]["amount_minor"]
         place = self.plan.place
         name = derived_reference(place, self._workflow_id, kind, operation["command_id"])
@@ -327,8 +339,16 @@ class _World:
             done = bool(found)
             reference = found[0]["payment_id"] if found else reference
         elif book is not None:
+            keys = {
+                derive(place, self._workflow_id, kind, operation["command_id"])
+                for derive in (derived_key, derived_reference)
+            }
+            known = {effect["key"] for effect in book["effects"] if effect["kind"] == kind}
+            by_name = place.gateway in {"payroc", "sibs"}
             happened = {
-                "capture": book["captured_minor"] > view["captured"]["amount_minor"],
+                "capture": bool(known & keys)
+                if by_name
+                else book["captured_minor"] > view["captured"]["amount_minor"],
                 "release": book["state"] != "open",
                 "adjust": amount in (book["authorized_minor"], _left(book)),
             }
@@ -403,9 +423,11 @@ class _World:
 
     def _named(self, name: str, exchange: Exchange) -> Weather:
         dice = self._weather
+        # A scripted one may say how long it takes: "late 90".
+        name, _, exact = name.partition(" ")
         self._trouble(name)
         # What is late arrives within the time that the gateway may take to process it.
-        late = dice.choice((0.5, 10.0, 30.0, 90.0))
+        late = float(exact) if exact else dice.choice((0.5, 10.0, 30.0, 90.0))
         match name:
             case "refused":
                 return Weather(name, refused=True)
@@ -418,9 +440,9 @@ class _World:
             case "answer_late":
                 return Weather(name, answer_late_s=late)
             case _:
-                return self._armed(name, exchange, late)
+                return self._armed(name, exchange, late, float(exact) if exact else None)
 
-    def _armed(self, name: str, exchange: Exchange, late: float) -> Weather:
+    def _armed(self, name: str, exchange: Exchange, late: float, exact: float | None) -> Weather:
         """A fault of the gateway's own, where it has such a thing."""
         parameters: dict[str, object] = {}
         if name in self._bank.lacks or not _can_meet(name, exchange.operation):
@@ -431,7 +453,8 @@ class _World:
             case "delay":
                 parameters = {"delay_s": late}
             case "stay_pending":
-                parameters = {"resolve_after_s": self._weather.choice((5.0, 60.0, 1800.0))}
+                drawn = self._weather.choice((5.0, 60.0, 1800.0))
+                parameters = {"resolve_after_s": drawn if exact is None else exact}
             case "approve_less":
                 parameters = {"amount_minor": 1000}
             case "truncate":
