@@ -30,7 +30,8 @@ async def strike(storm: Storm) -> None:
 
 def _blows(storm: Storm) -> list[Callable[[], Awaitable[None]]]:
     goals = storm.goals
-    alone = _first(MOMENTS, goals.server_kills - goals.together)
+    names = storm.dice.sample(MOMENTS, len(MOMENTS))
+    alone = _first(names, goals.server_kills - goals.together)
     blows: list[Callable[[], Awaitable[None]]] = [
         lambda moment=moment: _kill_at(storm, moment) for moment in alone
     ]

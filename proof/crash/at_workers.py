@@ -63,12 +63,14 @@ def _blow(storm: Storm, worker: Child | None, moment: str) -> None:
     if moment == DRAINING and worker is not None:
         worker.ask_to_stop()
     after_s = storm.dice.uniform(*_AFTER_S[moment])
-    void(asyncio.get_running_loop().call_later(after_s, kill, storm, worker, moment))
+    pid = worker.pid if worker else None
+    void(asyncio.get_running_loop().call_later(after_s, kill, storm, worker, moment, pid))
 
 
-def kill(storm: Storm, worker: Child | None, moment: str) -> None:
-    """Kill a worker, and count it; one that is dead already is not counted."""
-    if worker is not None and worker.kill():
+def kill(storm: Storm, worker: Child | None, moment: str, pid: int | None = None) -> None:
+    """Kill a worker, and count it; one that is dead already, or another by now, is not counted."""
+    is_it = worker is not None and pid in {None, worker.pid}
+    if worker is not None and is_it and worker.kill():
         storm.tally.kills[moment] += 1
         storm.triggers.note(f"killed {worker.name}: {moment}")
 
@@ -104,22 +106,22 @@ async def _pause(storm: Storm) -> None:
     for moment in cycle((ANY_ANSWER, ANY_REQUEST)):
         if storm.tally.worker_pauses >= storm.goals.pauses:
             return
-        paused: list[Child] = []
+        paused: list[tuple[Child, int]] = []
         await storm.falls(moment, lambda scene, paused=paused: _stop_clock(scene.worker, paused))
         if not paused:
             continue
         await asyncio.sleep(_ZOMBIE_S)
-        for worker in paused:
-            # Another blow may have killed it meanwhile.
-            storm.tally.worker_pauses += worker.is_alive
+        for worker, pid in paused:
+            # Another blow may have killed it meanwhile, and another worker have taken its place.
+            storm.tally.worker_pauses += worker.is_alive and worker.pid == pid
             worker.resume()
             storm.triggers.note(f"{worker.name} paused for {_ZOMBIE_S:.1f} s: {moment}")
 
 
-def _stop_clock(worker: Child | None, paused: list[Child]) -> None:
+def _stop_clock(worker: Child | None, paused: list[tuple[Child, int]]) -> None:
     if worker is not None and worker.is_alive:
         worker.pause()
-        paused.append(worker)
+        paused.append((worker, worker.pid))
 
 
 async def _starve(storm: Storm) -> None:

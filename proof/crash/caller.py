@@ -168,6 +168,11 @@ class Caller:
                 if error.field != "settle_by":
                     raise
                 return await self._began(stay)
+            except CardholdError as error:
+                if type(error) is not CardholdError:
+                    raise
+                self.notes.refused.append(f"{stay.name}: {error.type}, {error}")
+                await self._pause()
             else:
                 waited = waits.pop(0)
                 self._acknowledge(stay, AUTHORIZED if waited else TAKEN_IN)
@@ -217,7 +222,11 @@ class Caller:
                 accepted = False  # refused as it arrived: the next sending says why
             except CardholdError as error:
                 self.notes.refused.append(f"{stay.name}, {command_id}: {error.type}, {error}")
-                return
+                if type(error) is not CardholdError:
+                    return
+                # Not one of the contract's: it says nothing of what was done.
+                accepted = False
+                await self._pause()
             else:
                 self._acknowledge(stay, ANSWERED, command_id)
                 return

@@ -21,12 +21,11 @@ from proof.crash.child import survivors
 from proof.crash.judge import NOT_ENDED, REFUSED, Findings, judge
 from proof.crash.plots import Plot, Stay, every_plot, plots_of
 from proof.crash.resets import Resets, reset_everywhere
+from proof.crash.servers import quiet
 from proof.crash.stack import Stack, running
 from proof.crash.storm import Goals, Storm, Tally
 from proof.crash.triggers import Triggers
 from proof.crash.worker import hurried
-from worker.main import runtime_for
-from worker.settings import WorkerSettings
 
 GOALS, STALLED = "goals missed", "runs stalled by a failed task"
 REPLAY, DEFECTS = "runs that do not replay", "defects in the workers' logs"
@@ -69,6 +68,7 @@ class Outcome:
     effects: int = 0
     replayed: int = 0
     done_again: int = 0
+    not_replayed: int = 0
     resumed: int = 0
     called_off: int = 0
     findings: Findings = field(default_factory=Findings)
@@ -94,7 +94,8 @@ async def run(plan: Plan, seed: int, folder: Path, say: Callable[[str], None]) -
     outcome = Outcome()
     told = histories.recorded()
     outcome.replayed += len(told)
-    outcome.findings.add(REPLAY, await histories.irreproducible(told))
+    broken = await histories.irreproducible(told)
+    outcome.findings.add(REPLAY, broken.values())
     # Which timers a run sets goes by its time limits: what was played with short ones is replayed
     # with short ones.
     with hurried():
@@ -200,9 +201,11 @@ async def _calm(plan: Plan, dice: random.Random, folder: Path, outcome: Outcome)
             return
         outcome.resumed += sum(not stay.plot.waits for stay in stays)
         await _judge(stack, caller, outcome)
+        caller.notes.refused.clear()
         modes = (False, True) if plan.bare else (False,)
         outcome.resets = await reset_everywhere(stack, caller, stays, modes=modes)
         outcome.merge(outcome.resets.findings)
+        outcome.findings.add(REFUSED, caller.notes.refused)
 
 
 async def _judge(stack: Stack, caller: Caller, outcome: Outcome) -> None:
@@ -215,7 +218,10 @@ async def _judge(stack: Stack, caller: Caller, outcome: Outcome) -> None:
     outcome.findings.add(NOT_ENDED, histories.not_completed(ended))
     outcome.findings.add(STALLED, histories.stalled(kept))
     outcome.done_again += histories.done_again(kept)
-    outcome.findings.add(REPLAY, await histories.irreproducible(kept))
+    theirs = {name for name, history in kept.items() if histories.is_the_sdks(history)}
+    broken = await histories.irreproducible(kept)
+    outcome.findings.add(REPLAY, (line for name, line in broken.items() if name not in theirs))
+    outcome.not_replayed += len(theirs & broken.keys())
     outcome.replayed += len(kept)
     if notes.called_off and not stack.gateways.was_killed:
         outcome.findings.add(REFUSED, (f"{name}: declined" for name in notes.called_off))
@@ -258,9 +264,9 @@ async def _until_gone(pids: set[int]) -> None:
 
 
 async def _client(stack: Stack) -> TemporalClient:
-    """A plain client of the caller's own line; its runtime keeps Temporal's log off the page."""
+    """A plain client of the caller's own line."""
     return await TemporalClient.connect(
-        stack.caller.address, runtime=runtime_for(WorkerSettings()), identity="the caller"
+        stack.caller.address, runtime=quiet(), identity="the caller"
     )
 
 

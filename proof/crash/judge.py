@@ -50,7 +50,7 @@ def judge(books: Sequence[Row], notes: Notes, holds: Mapping[str, Hold]) -> Find
     findings.add(DISAGREE, _disagreeing(pairs))
     findings.add(OPEN, (_named(row) for row in books if row["state"] == "open"))
     findings.add(NOT_ENDED, _not_ended(notes))
-    findings.add(REFUSED, notes.refused)
+    findings.add(REFUSED, list(notes.refused))
     return findings
 
 

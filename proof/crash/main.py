@@ -26,9 +26,9 @@ _ALONE = 3
 
 SHORT = Plan(
     Goals(
-        kills=12,
+        kills=10,
         server_kills=3,
-        cuts=8,
+        cuts=7,
         pauses=1,
         together=1,
         disks=1,
@@ -36,6 +36,7 @@ SHORT = Plan(
         in_flight=10,
         workers=3,
         at_once=6,
+        moment_s=4.0,
     ),
     minutes=1.5,
     heal_s=60.0,
@@ -54,6 +55,7 @@ FULL = Plan(
         in_flight=14,
         workers=4,
         at_once=3,
+        moment_s=20.0,
     ),
     minutes=45.0,
     heal_s=180.0,

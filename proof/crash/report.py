@@ -65,6 +65,7 @@ def _figures(outcome: Outcome) -> Iterator[tuple[str, int]]:
     yield "resets that needed a person", outcome.resets.helped
     yield "histories replayed", outcome.replayed
     yield "workflow tasks that Temporal had done again", outcome.done_again
+    yield "runs that the SDK records and cannot replay", outcome.not_replayed
     yield "reservations", outcome.reservations
     yield "of them called off by a killed gateway", outcome.called_off
     yield "acknowledgements", outcome.acknowledgements

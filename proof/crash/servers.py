@@ -8,16 +8,20 @@ import re
 import socket
 import sqlite3
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import httpx
+from temporalio.runtime import Runtime
 from temporalio.service import ConnectConfig, RPCError, ServiceClient
 
 from proof.crash.child import MODULE, Child, fill_disk, free_disk
 from proof.crash.line import Line
 from worker.cannot_start import CannotStart
 from worker.embedded import HOST, Options, server_arguments, temporal_program
+from worker.main import runtime_for
+from worker.settings import WorkerSettings
 
 Row = dict[str, Any]
 
@@ -159,9 +163,15 @@ class Gateways:
             return answer.raise_for_status().json()["holds"]
 
 
+@cache
+def quiet() -> Runtime:
+    """Temporal's runtime for ourselves: its default one writes its log into our page."""
+    return runtime_for(WorkerSettings())
+
+
 async def _answers(address: str) -> bool:
     try:
-        service = await ServiceClient.connect(ConnectConfig(target_host=address))
+        service = await ServiceClient.connect(ConnectConfig(target_host=address, runtime=quiet()))
         return await service.check_health()
     except (RuntimeError, RPCError):  # nobody listens yet, or its services are not up
         return False

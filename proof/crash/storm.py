@@ -12,9 +12,6 @@ from temporalio.client import Client as TemporalClient
 from proof.crash.stack import Stack
 from proof.crash.triggers import Armed, Blow, Triggers
 
-# A moment that does not come within this time gives its turn to the next one.
-_MOMENT_WITHIN_S = 20.0
-
 
 @dataclass(frozen=True, slots=True)
 class Goals:
@@ -32,6 +29,7 @@ class Goals:
         in_flight: How many reservations are played at one time.
         workers: How large the fleet is.
         at_once: How many moments have a worker's killer waiting for them.
+        moment_s: A moment that does not come within this time gives its turn to the next one.
     """
 
     kills: int
@@ -44,6 +42,7 @@ class Goals:
     in_flight: int
     workers: int
     at_once: int
+    moment_s: float
 
 
 @dataclass(slots=True)
@@ -92,7 +91,7 @@ class Storm:
         """Arm a blow and wait until it has fallen; False if its moment did not come."""
         armed: Armed = self.triggers.arm(moment, blow)
         try:
-            async with asyncio.timeout(_MOMENT_WITHIN_S):
+            async with asyncio.timeout(self.goals.moment_s):
                 await armed.fell
         except TimeoutError:
             return False
