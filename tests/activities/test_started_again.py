@@ -28,27 +28,33 @@ from tests.activities.test_holds import (
 AUTHORIZE = call(OperationKind.AUTHORIZE)
 
 
-async def test_where_no_key_makes_a_second_sending_harmless_it_is_looked_for() -> None:
-    gateway = Scripted([None, Approved(HELD)], NO_KEYS)
+#: An account with keys and one without: a key may be forgotten long before its hold is.
+WITH_A_KEY_OR_WITHOUT = pytest.mark.parametrize("can", [KEYS, NO_KEYS], ids=["keys", "no keys"])
+
+
+@WITH_A_KEY_OR_WITHOUT
+async def test_it_is_looked_for_and_sent_once_where_it_is_not_there(can: Capabilities) -> None:
+    gateway = Scripted([None, Approved(HELD)], can)
     settled = await attempt(gateway, AUTHORIZE)
 
     assert gateway.asked == ["look_up", "authorize"]
     assert (settled.ending, settled.found) == (Ending.DONE, False)
 
 
-@pytest.mark.parametrize("capabilities", [KEYS, NO_KEYS.model_copy(update={"finds": False})])
-async def test_where_a_key_does_or_nothing_can_be_found_it_is_sent(
-    capabilities: Capabilities,
-) -> None:
-    gateway = Scripted([Approved(HELD)], capabilities)
+@pytest.mark.parametrize("of", [KEYS, NO_KEYS], ids=["keys", "no keys"])
+async def test_where_nothing_can_be_found_it_is_sent(of: Capabilities) -> None:
+    gateway = Scripted([Approved(HELD)], of.model_copy(update={"finds": False}))
     settled = await attempt(gateway, AUTHORIZE)
 
     assert gateway.asked == ["authorize"]
     assert settled.found is False
 
 
-async def test_what_is_there_before_the_first_sending_is_found_and_not_sent() -> None:
-    gateway = Scripted([TAKEN], NO_KEYS)
+@WITH_A_KEY_OR_WITHOUT
+async def test_what_is_there_before_the_first_sending_is_found_and_not_sent(
+    can: Capabilities,
+) -> None:
+    gateway = Scripted([TAKEN], can)
     settled = await attempt(gateway, AUTHORIZE)
 
     assert gateway.asked == ["look_up"]
@@ -62,8 +68,9 @@ async def test_what_this_run_may_have_sent_itself_is_no_find() -> None:
         assert settled.found is False
 
 
-async def test_where_it_cannot_be_looked_for_nothing_is_sent() -> None:
-    gateway = Scripted([Undecided("HTTP 500")], NO_KEYS)
+@WITH_A_KEY_OR_WITHOUT
+async def test_where_it_cannot_be_looked_for_nothing_is_sent(can: Capabilities) -> None:
+    gateway = Scripted([Undecided("HTTP 500")], can)
     error = await failure(gateway, AUTHORIZE)
 
     assert gateway.asked == ["look_up"]
@@ -96,7 +103,7 @@ async def test_what_another_run_has_prepared_makes_the_sending_careful(*, prepar
     [(NO_KEYS, True), (KEYS, False), (NO_KEYS.model_copy(update={"finds": False}), False)],
 )
 async def test_what_no_key_guards_is_said_to_be_so(can: Capabilities, *, unguarded: bool) -> None:
-    looked: list[Answer] = [None] if unguarded else []
+    looked: list[Answer] = [None] if can.finds else []
     settled = await attempt(Scripted([*looked, Approved(HELD)], can), AUTHORIZE)
     assert settled.unguarded is unguarded
 

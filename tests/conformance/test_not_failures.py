@@ -65,7 +65,8 @@ def _is_sent_again(desk: Desk, act: Act) -> bool:
     """Whether a lost answer is followed by the same key and body, and not by a look."""
     can = desk.can
     captures_repeat = can.captures_max != 1 and OperationKind.CAPTURE not in can.idempotent
-    looks = act.kind is OperationKind.RELEASE or captures_repeat
+    authorizes = act.kind is OperationKind.AUTHORIZE and can.finds
+    looks = authorizes or act.kind is OperationKind.RELEASE or captures_repeat
     return act.kind in can.idempotent and not looks
 
 

@@ -318,6 +318,28 @@ async def test_a_list_that_cannot_be_read_proves_no_absence(body: object) -> Non
         await answering(200, body).look_up(authorize())
 
 
+async def test_a_hold_of_a_run_long_ago_is_found_by_our_reference_alone() -> None:
+    old = {"created_at": "2026-02-20 13:27:05"}
+    seen = Seen(
+        answer(200, page(OTHER)),
+        answer(200, page({**OTHER, "id": "b"}, ROW)),
+        answer(200, transaction(id="a", **old)),
+    )
+    found = await stax(seen).look_up(authorize())
+    assert found is not None
+    assert (found.payment_id, found.state) == ("a", OPEN)
+    assert seen.requests[1].url.params["keywords"] == authorize().reference
+    assert seen.asked == ["GET /transaction", "GET /transaction", "GET /transaction/a"]
+
+
+@pytest.mark.parametrize("failed", [answer(500, {}), answer(200, page(current_page=2))])
+async def test_a_search_of_long_ago_that_fails_is_no_word_of_absence(
+    failed: httpx.Response,
+) -> None:
+    with pytest.raises(Undecided):
+        await stax(Seen(answer(200, page()), failed)).look_up(authorize())
+
+
 async def test_a_list_without_an_end_proves_no_absence_and_is_left_in_time() -> None:
     asked: list[int] = []
 

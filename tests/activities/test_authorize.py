@@ -1,0 +1,114 @@
+"""An authorization that comes too late, or whose credentials are refused: what may stand already?
+
+The same scripted gateway as for the other attempts; what it was asked, in order, is the oracle.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from activities.declared import Failure
+from cardhold.hold import OperationKind
+from domain.calls import Ending
+from domain.capabilities import Capabilities
+from domain.outcome import Approved
+from gateways.errors import NotSent, Unauthorized
+from tests.activities.test_holds import HELD, KEYS, NO_KEYS, NOW, Scripted, attempt, call, failure
+
+AUTHORIZE = call(OperationKind.AUTHORIZE)
+LATE = call(OperationKind.AUTHORIZE, send_by=NOW)
+BLIND = KEYS.model_copy(update={"finds": False})
+A_RUN_BEFORE = "the run before the reset"
+
+
+async def test_what_is_late_for_the_first_time_is_looked_for_and_said_to_be_late() -> None:
+    gateway = Scripted([None])
+    settled = await attempt(gateway, LATE)
+
+    assert gateway.asked == ["look_up"]
+    assert (settled.ending, settled.detail) == (
+        Ending.ABSENT,
+        "authorize_by had passed before it could be sent",
+    )
+
+
+async def test_what_an_ended_run_has_placed_is_adopted_by_one_that_starts_too_late() -> None:
+    gateway = Scripted([HELD])
+    settled = await attempt(gateway, LATE)
+
+    assert gateway.asked == ["look_up"]
+    assert (settled.ending, settled.payment) == (Ending.DONE, HELD)
+
+
+async def test_where_nothing_can_be_found_a_late_one_is_neither_looked_for_nor_sent() -> None:
+    gateway = Scripted([], BLIND)
+    settled = await attempt(gateway, LATE)
+
+    assert gateway.asked == []
+    assert settled.ending is Ending.ABSENT
+
+
+async def test_a_late_one_that_may_have_been_sent_is_looked_for_everywhere() -> None:
+    for late, number in ((LATE, 2), (LATE.model_copy(update={"run_id": A_RUN_BEFORE}), 1)):
+        gateway = Scripted([None], BLIND)
+        failed = await failure(gateway, late, number)
+
+        assert gateway.asked == ["look_up"]
+        assert failed.type == Failure.STILL_PENDING
+
+
+async def test_what_a_late_look_cannot_learn_is_asked_again() -> None:
+    failed = await failure(Scripted([NotSent("no route")]), LATE)
+    assert (failed.type, failed.non_retryable) == (Failure.NOT_SENT, False)
+
+
+@pytest.mark.parametrize("can", [KEYS, NO_KEYS], ids=["keys", "no keys"])
+async def test_credentials_refused_before_anything_was_found_prove_nothing(
+    can: Capabilities,
+) -> None:
+    gateway = Scripted([Unauthorized("401"), HELD], can)
+    failed = await failure(gateway, AUTHORIZE)
+    settled = await attempt(gateway, AUTHORIZE, 2)
+
+    assert (failed.type, failed.non_retryable) == (Failure.UNAUTHORIZED, False)
+    assert settled.ending is Ending.DONE
+    assert gateway.asked == ["look_up", "look_up"]
+
+
+@pytest.mark.parametrize("looks", [True, False], ids=["looked for", "cannot be looked for"])
+async def test_credentials_refused_at_the_first_sending_end_it_since_a_guest_does_not_wait(
+    *, looks: bool
+) -> None:
+    gateway = Scripted([*([None] if looks else []), Unauthorized("401")], KEYS if looks else BLIND)
+    settled = await attempt(gateway, AUTHORIZE)
+
+    assert settled.ending is Ending.NOT_DONE
+
+
+@pytest.mark.parametrize(
+    ("told", "number"),
+    [({}, 2), ({"repeated": True}, 1), ({"run_id": A_RUN_BEFORE}, 1), ({"look_first": True}, 1)],
+    ids=["a second attempt", "sent before", "a run before", "looked for first"],
+)
+async def test_credentials_refused_where_it_may_have_been_sent_before_are_no_end(
+    told: dict[str, object], number: int
+) -> None:
+    again = AUTHORIZE.model_copy(update={**told, "patient": True})
+    for answers in ([Unauthorized("401")], [None, Unauthorized("401")]):
+        gateway = Scripted([*answers])
+        failed = await failure(gateway, again, number)
+        assert failed.type in {Failure.UNAUTHORIZED, Failure.UNDECIDED}
+        assert not failed.non_retryable
+
+
+async def test_what_was_sent_in_time_is_sent_once_the_credentials_are_mended() -> None:
+    soon = call(OperationKind.AUTHORIZE, send_by=NOW + timedelta(minutes=1))
+    gateway = Scripted([Unauthorized("401"), None, Approved(HELD)])
+    left: list[object] = []
+    await failure(gateway, soon, told=left)
+    settled = await attempt(gateway, soon, 2, told=left)
+
+    assert settled.ending is Ending.DONE
+    assert gateway.asked == ["look_up", "look_up", "authorize"]
