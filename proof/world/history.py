@@ -161,6 +161,8 @@ class Run:
         self.updates: dict[str, asyncio.Future[Answer]] = {}
         self.accepted: set[str] = set()
         self.is_cancelled = False
+        self.answers: dict[tuple[str, int], Payload | None] = {}
+        """What queries were answered, by their name and how many tasks the run had by then."""
         self.init = InitializeWorkflow()
         self.driver: asyncio.Task[None] | None = None
 

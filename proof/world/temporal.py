@@ -191,7 +191,11 @@ class Temporal:
         self._reach()
         run = self.current(workflow_id)
         worker = await self._pool.some_worker(run)
-        return worker.query(run, name)
+        asked = name, len(run.tasks)
+        if asked not in run.answers:
+            # What a run says of itself changes with its tasks alone, and it is asked often.
+            run.answers[asked] = worker.query(run, name)
+        return run.answers[asked]
 
     # What operators do, and should not.
 

@@ -44,8 +44,6 @@ from workflows.reservation import Reservation
 
 _RUNNER = UnsandboxedWorkflowRunner()
 _CONVERTER = data_converter.payload_converter
-# The SDK's own reading of the class's decorators: what a worker does with `workflows=[...]`.
-_DEFINITION = workflow._Definition.must_from_class(Reservation)  # noqa: SLF001 - no public one
 # A server gives work to a poll that is open, and it lets none be open for longer.
 _POLL_S = 60.0
 
@@ -60,6 +58,7 @@ class SimulatedWorker:
         accounts: The accounts that it is configured with.
         look_first: It runs after Temporal's store was restored.
         flags: The SDK's logic flags that new workflow tasks use.
+        serves: The workflow that it runs.
     """
 
     def __init__(  # noqa: PLR0913 - a worker's settings, all by name.
@@ -71,12 +70,15 @@ class SimulatedWorker:
         accounts: Mapping[str, AccountSettings],
         look_first: bool = False,
         flags: Sequence[int] = (),
+        serves: type = Reservation,
     ) -> None:
         self.name = name
         self.is_up = True
         self.line = line
         self._loop = loop
         self._flags = frozenset(flags)
+        # The SDK's own reading of a class's decorators: what a worker does with `workflows=[...]`.
+        self._defined = workflow._Definition.must_from_class(serves)  # noqa: SLF001 - no public one
         world = World(transport=line, now=loop.now)
         gateways = {each: build(each, told, world) for each, told in accounts.items()}
         self._hands = Hands(loop, Holds(gateways, look_first=look_first))
@@ -197,7 +199,7 @@ class SimulatedWorker:
 
     def _fresh(self, run: Run, at: float) -> tuple[WorkflowInstance | None, list[str]]:
         """Make an instance, and replay what the run's history holds so far."""
-        instance = _RUNNER.create_instance(_details(run, self._flags, at))
+        instance = _RUNNER.create_instance(_details(run, self._defined, self._flags, at))
         for number, task in enumerate(run.tasks):
             commands: list[WorkflowCommand] = []
             for jobs in task.activations:
@@ -238,7 +240,12 @@ class SimulatedWorker:
             attempt.activity.heartbeat = attempt.beat
 
 
-def _details(run: Run, flags: frozenset[int], at: float) -> WorkflowInstanceDetails:
+def _details(
+    run: Run,
+    defined: workflow._Definition,
+    flags: frozenset[int],
+    at: float,
+) -> WorkflowInstanceDetails:
     init = run.init
     info = workflow.Info(
         attempt=1,
@@ -269,7 +276,7 @@ def _details(run: Run, flags: frozenset[int], at: float) -> WorkflowInstanceDeta
         payload_converter_factory=lambda: _CONVERTER,
         failure_converter_class=data_converter.failure_converter_class,
         interceptor_classes=[],
-        defn=_DEFINITION,
+        defn=defined,
         info=info,
         randomness_seed=init.randomness_seed,
         extern_functions={"__temporal_get_metric_meter": lambda: MetricMeter.noop},
