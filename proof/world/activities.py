@@ -99,7 +99,7 @@ class Activities:
     def _time_out(self, activity: Activity, kind: int, state: int = OUT_OF_TIME) -> None:
         failure = Failure(
             message="activity timeout",
-            timeout_failure_info=TimeoutFailureInfo(timeout_type=kind),  # type: ignore[arg-type]
+            timeout_failure_info=TimeoutFailureInfo(timeout_type=kind),  # type: ignore[arg-type] - an enum is a number
         )
         if activity.last_failure is not None:
             failure.cause.CopyFrom(activity.last_failure)

@@ -73,7 +73,7 @@ def activity_failure(command: ScheduleActivity, retry_state: int) -> Failure:
     """The shell that Temporal puts around an activity's failure."""
     info = ActivityFailureInfo(
         activity_id=command.activity_id,
-        retry_state=retry_state,  # type: ignore[arg-type]
+        retry_state=retry_state,  # type: ignore[arg-type] - an enum is a number
     )
     info.activity_type.name = command.activity_type
     return Failure(message="activity error", activity_failure_info=info)

@@ -53,7 +53,9 @@ def test_a_seed_means_the_same_whatever_was_played_before() -> None:
 def _worker(virtual: worlds.VirtualLoop, serves: type) -> SimulatedWorker:
     place = PLACES[0]
     bank = Bank(place.gateway, random.Random("bank"), virtual.now)  # noqa: S311 - repeatable
-    network = Network(bank, lambda _: Weather(), lambda _, __, ___: "", lambda _, __: None)
+    network = Network(
+        bank, lambda exchange: Weather(exchange.fault), lambda _, __, ___: "", lambda _, __: None
+    )
     accounts = {place.account: settings_of(place)}
     return SimulatedWorker(
         "worker", loop=virtual, line=network.line("worker"), accounts=accounts, serves=serves
