@@ -1,0 +1,292 @@
+"""The proof of the proof: each seeded defect is put into the product, and the simulator finds it.
+
+A defect (`proof.defects`) is put in while its module is imported, in a process of its own: nothing
+is written to the disk. A seed counts where the same seed without the defect breaks no law.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
+from pathlib import Path
+from types import CodeType, FrameType
+from typing import TYPE_CHECKING, TextIO, cast
+
+from proof.defect import Defect
+from proof.defects import DEFECTS
+
+if TYPE_CHECKING:
+    from proof.play import Result
+
+#: Plays a seed at an account, or at any.
+Play = Callable[[int, str | None], "Result"]
+
+SEEDS_MAX = 20_000
+# A scenario takes a second at most, of the processor's time, which a busy machine does not change;
+# with some defects a run asks itself the same for ever.
+_SCENARIO_S_MAX = 10
+_ROOT = Path(__file__).parents[1]
+_TABLE = "{:<38} {:<6} {:>6} {:>8}  {}"
+
+
+@dataclass(frozen=True)
+class Find:
+    """What became of one defect.
+
+    Attributes:
+        seed: The first one that shows it; None where none did.
+        law: The first law that was broken there.
+        what: What was seen, in one sentence.
+        seeds: How many were played.
+        seconds: By the clock on the wall.
+    """
+
+    defect: Defect
+    seed: int | None
+    law: str
+    what: str
+    seeds: int
+    seconds: float
+
+
+class Hangs(KeyboardInterrupt):
+    """A scenario does not end; of a kind that no task and no workflow catches."""
+
+
+# Putting a defect in.
+
+
+def put_in(defect: Defect) -> None:
+    """From now on the defect's module is imported with the defect in it.
+
+    Raises:
+        RuntimeError: The module is imported already, as it really is.
+    """
+    if defect.module in sys.modules:
+        raise RuntimeError(f"{defect.module} is imported already")
+    sys.meta_path.insert(0, _Finder(defect))
+
+
+class _Finder(MetaPathFinder):
+    """Finds one module where it is, to load it with other text."""
+
+    def __init__(self, defect: Defect) -> None:
+        self._defect = defect
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: object = None
+    ) -> ModuleSpec | None:
+        del target
+        if fullname != self._defect.module:
+            return None
+        spec = PathFinder.find_spec(fullname, path)
+        if spec is not None and spec.origin is not None:
+            spec.loader = _Loader(self._defect, spec.origin)
+        return spec
+
+
+class _Loader(SourceFileLoader):
+    """Compiles a module's text with the defect in it; what was compiled before does not count."""
+
+    def __init__(self, defect: Defect, path: str) -> None:
+        super().__init__(defect.module, path)
+        self._defect = defect
+
+    def get_code(self, fullname: str) -> CodeType:
+        source = self._defect.put_into(cast("str", self.get_source(fullname)))
+        return self.source_to_code(source.encode(), self.path)
+
+
+# One process with a defect in it.
+
+
+def _hunt(defect: Defect, seeds: range, answers: TextIO) -> None:
+    """Play until a seed shows something that is the defect's; a line for each that may."""
+    put_in(defect)
+    play = _player()
+    for seed in seeds:
+        laws = _broken(play, seed, defect.place)
+        if laws:
+            sys.stdout.write(json.dumps({"seed": seed, "laws": laws}) + "\n")
+            sys.stdout.flush()
+            if answers.readline().strip() != "go on":
+                return
+
+
+def _broken(play: Play, seed: int, place: str | None) -> list[str]:
+    """The laws that a seed breaks, in words; an end that is none breaks one too."""
+    try:
+        with _limited():
+            return [str(each) for each in play(seed, place).violations]
+    except Hangs:
+        return [f"L4: the scenario does not end within {_SCENARIO_S_MAX} s"]
+    except Exception as error:  # noqa: BLE001 - whatever a defect does to the world is a find
+        return [f"L6: the world broke: {type(error).__name__}: {error}"]
+
+
+def _player() -> Play:
+    """The simulator. It imports the product: where a defect is to be in it, it is in by then."""
+    from proof.play import play  # noqa: PLC0415 - as the line above says
+
+    # Every lost answer and every unheard error of a scenario would be told otherwise.
+    logging.disable(logging.CRITICAL)
+    return play
+
+
+@contextmanager
+def _limited() -> Generator[None]:
+    """End what does not end by itself; in a process's first thread alone, where signals arrive."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGVTALRM, _hang)
+    signal.setitimer(signal.ITIMER_VIRTUAL, _SCENARIO_S_MAX)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
+
+
+def _hang(number: int, frame: FrameType | None) -> None:
+    del number, frame
+    raise Hangs
+
+
+# The process that starts the others, which has no defect in it.
+
+
+class Hunter:
+    """Hunts for defects, each in a process of its own.
+
+    Args:
+        start: The first seed.
+        seeds_max: How many at most for each defect.
+    """
+
+    def __init__(self, start: int, seeds_max: int) -> None:
+        self._seeds = range(start, start + seeds_max)
+        self._play = _player()
+        # A world is one thread's: the ids that its bank makes up come from one stream.
+        self._one_at_a_time = threading.Lock()
+
+    def find(self, defect: Defect) -> Find:
+        """Play seeds with a defect until one shows it."""
+        began = time.monotonic()
+        command = [sys.executable, "-m", "proof.canary", "--hunt", defect.name]
+        command += ["--start", str(self._seeds.start), "--seeds-max", str(len(self._seeds))]
+        environment = {**os.environ, "PYTHONHASHSEED": "0"}
+        with subprocess.Popen(  # noqa: S603 - this very module, with a name from our own list
+            command,
+            cwd=_ROOT,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as child:
+            seed, told = self._first(defect, child)
+        if seed is None and child.returncode:
+            raise RuntimeError(f"the hunt for {defect.name} ended with {child.returncode}")
+        law, _, what = told.partition(": ")
+        seeds = len(self._seeds) if seed is None else seed - self._seeds.start + 1
+        return Find(defect, seed, law, what, seeds, time.monotonic() - began)
+
+    def _first(self, defect: Defect, child: subprocess.Popen[str]) -> tuple[int | None, str]:
+        """The first seed that breaks a law with the defect and none without it."""
+        answers, lines = cast("TextIO", child.stdin), cast("TextIO", child.stdout)
+        for line in lines:
+            told = json.loads(line)
+            with self._one_at_a_time:
+                is_old = bool(_broken(self._play, told["seed"], defect.place))
+            answers.write("go on\n" if is_old else "found\n")
+            answers.flush()
+            if not is_old:
+                return told["seed"], told["laws"][0]
+        return None, ""
+
+
+def hunt_all(defects: Sequence[Defect], hunter: Hunter, *, jobs: int) -> Iterator[Find]:
+    """Hunt for all of them, so many at once; each is told of as soon as it is found."""
+    with ThreadPoolExecutor(jobs) as pool:
+        for hunt in as_completed([pool.submit(hunter.find, defect) for defect in defects]):
+            yield hunt.result()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Be ``python -m proof.canary``; answers with its exit code: 0 if all are found, else 1."""
+    options = _options().parse_args(arguments)
+    seeds = range(options.start, options.start + options.seeds_max)
+    if options.hunt:
+        _hunt(_named(options.hunt), seeds, sys.stdin)
+        return 0
+    if options.show:
+        return _show(_named(options.show), options.start)
+    named = [_named(name) for name in options.defect] or DEFECTS
+    return _report(hunt_all(named, Hunter(seeds.start, len(seeds)), jobs=options.jobs))
+
+
+def _options() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="proof.canary", description=__doc__)
+    parser.add_argument(
+        "--defect", action="append", default=[], metavar="NAME", help="this one alone; may repeat"
+    )
+    parser.add_argument("--start", type=int, default=1, help="the first seed")
+    parser.add_argument("--seeds-max", type=int, default=SEEDS_MAX, help="for each defect")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="at once")
+    parser.add_argument("--show", metavar="NAME", help="play --start with it, and print the trace")
+    parser.add_argument("--hunt", help=argparse.SUPPRESS)
+    return parser
+
+
+def _named(name: str) -> Defect:
+    found = next((defect for defect in DEFECTS if defect.name == name), None)
+    if found is None:
+        raise SystemExit(f"no defect is called '{name}'")
+    return found
+
+
+def _show(defect: Defect, seed: int) -> int:
+    """Print what happens in one seed with a defect."""
+    put_in(defect)
+    result = _player()(seed, defect.place)
+    print("\n".join(result.trace))  # noqa: T201 - what it is for
+    print("\n".join(str(each) for each in result.violations) or "no law is broken")  # noqa: T201 - as above
+    return int(bool(result.violations))
+
+
+def _report(finds: Iterator[Find]) -> int:
+    """Print the table as it fills, and what was not found."""
+    print(_TABLE.format("defect", "law", "seeds", "seconds", "replay"))  # noqa: T201 - what it is for
+    seeds: list[int] = []
+    missed: list[str] = []
+    for find in finds:
+        name = find.defect.name
+        replay = f"python -m proof.canary --show {name} --start {find.seed}"
+        shown = "NOT FOUND" if find.seed is None else replay
+        row = _TABLE.format(name, find.law, find.seeds, f"{find.seconds:.1f}", shown)
+        print(row, flush=True)  # noqa: T201 - as above
+        if find.seed is None:
+            missed.append(name)
+        else:
+            seeds.append(find.seeds)
+    most, median = (max(seeds), sorted(seeds)[len(seeds) // 2]) if seeds else (0, 0)
+    told = f"{len(seeds)} of {len(seeds) + len(missed)} found, in {median} seeds by the median"
+    print(f"{told} and {most} at the most")  # noqa: T201 - as above
+    return int(bool(missed))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

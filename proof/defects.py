@@ -1,0 +1,190 @@
+"""Wrong turns that a developer might have taken, each a change of one place of the real source.
+
+`proof.canary` puts them in one by one and counts the seeds until the simulator sees them. A text
+that is to be replaced stands exactly once in its module, and `tests/proof` holds the list to that.
+"""
+
+from __future__ import annotations
+
+from proof.defect import Defect
+from proof.defects_gateways import AT_GATEWAYS
+from proof.defects_workflow import IN_DOMAIN, IN_WORKFLOW
+
+_HOLDS, _COURIER = "activities.holds", "workflows.courier"
+
+_NAMES = (
+    Defect(
+        "key_with_the_attempt",
+        _HOLDS,
+        "call.account, environment, call.workflow_id, call.kind, call.command_id\n",
+        "call.account, environment, call.workflow_id, call.kind,"
+        ' f"{call.command_id}.{self._info.attempt}"\n',
+        "a retry is another request, so it needs another key",
+    ),
+    Defect(
+        "key_of_the_run",
+        _HOLDS,
+        "call.account, environment, call.workflow_id, call.kind, call.command_id\n",
+        "call.account, environment, self._info.workflow_run_id, call.kind, call.command_id\n",
+        "the run id is what Temporal calls unique",
+    ),
+    Defect(
+        "random_key",
+        "domain.keys",
+        "return str(UUID(bytes=bytes(bits)))",
+        'return str(__import__("uuid").uuid4())',
+        "the gateway's own pages say: a fresh UUID for every request",
+        place="payroc",
+    ),
+    Defect(
+        "key_of_the_amount",
+        _HOLDS,
+        "call.account, environment, call.workflow_id, call.kind, call.command_id\n",
+        "call.account, environment, call.workflow_id, call.kind, str(call.amount.amount_minor)\n",
+        "the content makes a request the same",
+    ),
+    Defect(
+        "names_used_again",
+        "domain.record",
+        'return f"{base}~{tries + 1}" if tries else base',
+        "return base",
+        "the second try of a release is still the same release",
+    ),
+    Defect(
+        "repeats_not_known",
+        "workflows.inbox",
+        "        if ask is None:\n            return None\n        if not command.says",
+        "        if ask is None or ask.answered:\n            return None\n"
+        "        if not command.says",
+        "an instruction that is answered need not be remembered",
+    ),
+)
+
+_LADDER = (
+    Defect(
+        "unknown_is_declined",
+        _HOLDS,
+        "        except GatewayError as error:\n            raise self._failure(",
+        "        except OutcomeUnknown as error:\n"
+        "            return self._settled(Ending.DECLINED, None, str(error))\n"
+        "        except GatewayError as error:\n            raise self._failure(",
+        "no answer means that it did not work",
+    ),
+    Defect(
+        "pending_is_done",
+        _HOLDS,
+        "            case Pending(payment=payment):\n",
+        "            case Pending(payment=payment) if payment is not None:\n"
+        "                return self._settled(Ending.DONE, payment)\n"
+        "            case Pending(payment=payment):\n",
+        "it was accepted, so it will come",
+    ),
+    Defect(
+        "keyless_sent_again",
+        _HOLDS,
+        "return self._call.kind in gateway.capabilities.idempotent or self._may_repeat",
+        "return True",
+        "every gateway takes a key, so whatever is lost is sent again",
+    ),
+    Defect(
+        "absent_at_once",
+        _HOLDS,
+        "too_soon = proof_from is not None and self._now < proof_from",
+        "too_soon = False",
+        "what is not found is not there",
+    ),
+    Defect(
+        "refused_again_is_refused",
+        _HOLDS,
+        "if (not self._is_first or self._call.repeated) and not self._call.patient:",
+        "if False:",
+        "a decline of the second attempt is a decline",
+    ),
+    Defect(
+        "nothing_sent_by_the_last_attempt",
+        _HOLDS,
+        "        if self._is_first:\n            activity.heartbeat",
+        "        if True:\n            activity.heartbeat",
+        "this attempt has sent nothing, and the one before it does not matter",
+    ),
+    Defect(
+        "look_first_not_asked",
+        _HOLDS,
+        "self._look_first = look_first or call.look_first",
+        "self._look_first = look_first",
+        "the key makes a second sending harmless anyway",
+    ),
+    Defect(
+        "restored_store_not_heeded",
+        _HOLDS,
+        "self._look_first = look_first or call.look_first",
+        "self._look_first = call.look_first",
+        "the workflow knows best whether to look first",
+    ),
+    Defect(
+        "release_without_a_look",
+        _HOLDS,
+        "releases = self._call.kind is OperationKind.RELEASE",
+        "releases = False",
+        "a release can do no harm",
+    ),
+    Defect(
+        "sent_however_late",
+        _HOLDS,
+        "if self._call.send_by is not None and self._now >= self._call.send_by:",
+        "if False:",
+        "the workflow has looked at the clock before it sent the activity",
+    ),
+    Defect(
+        "credentials_refused_for_good",
+        _HOLDS,
+        "a guest does not wait.\n            if ",
+        "a guest does not wait.\n            if True or ",
+        "a 401 or 403 will not get better",
+    ),
+    Defect(
+        "sent_again_after_undecided",
+        _COURIER,
+        "if cause is not None and cause.type == Failure.UNDECIDED:",
+        "if False:",
+        "the key lives, so it is sent again, whatever the answer was",
+    ),
+    Defect(
+        "keys_live_for_ever",
+        _COURIER,
+        "left = entry.sent_at + can.key_life / 2 - workflow.now()",
+        "left = entry.sent_at + can.key_life * 1000 - workflow.now()",
+        "a gateway that takes a key keeps it",
+    ),
+    Defect(
+        "no_processing_time",
+        _COURIER,
+        "absent_after = lost_at + processing",
+        "absent_after = lost_at",
+        "the look-up comes after the sending, so it sees what was sent",
+    ),
+    Defect(
+        "reset_not_noticed",
+        _COURIER,
+        "return self._began_reset or workflow.random_seed() != self._seed",
+        "return False",
+        "a replay brings the state back, so a reset is nothing special",
+    ),
+    Defect(
+        "second_run_not_noticed",
+        _COURIER,
+        "self.is_second_run = info.original_execution_run_id != info.run_id",
+        "self.is_second_run = False",
+        "a run has one id",
+    ),
+    Defect(
+        "captured_before_forgotten",
+        _COURIER,
+        "captured=record.ledger.money(record.ledger.captured_minor)",
+        "captured=record.ledger.money(0)",
+        "there is one capture, so before it nothing was taken",
+    ),
+)
+
+#: All of them.
+DEFECTS = (*_NAMES, *_LADDER, *IN_WORKFLOW, *IN_DOMAIN, *AT_GATEWAYS)

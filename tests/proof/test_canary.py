@@ -1,0 +1,71 @@
+"""The simulator sees what is wrong, and the list of what it was shown cannot rot.
+
+Each seeded defect has to fit the source as it is: its text stands once in its module, and what it
+is replaced with compiles. A few of those that are found soonest are hunted here, each in a process
+of its own; ``scripts/simulate --defects`` hunts all of them.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from proof.canary import Hunter, hunt_all, main, put_in
+from proof.defect import Defect
+from proof.defects import DEFECTS
+
+ROOT = Path(__file__).parents[2]
+# What is found soonest; each in one of the first seeds.
+QUICKEST = ("key_of_the_amount", "payroc_captures_without_amount")
+SEEDS = 10
+A_DEFECT = DEFECTS[0]
+
+
+def _named() -> list[Defect]:
+    return [defect for defect in DEFECTS if defect.name in QUICKEST]
+
+
+def test_there_are_enough_defects_and_each_has_a_name_of_its_own() -> None:
+    assert len(DEFECTS) >= 30
+    assert len(DEFECTS) == len({defect.name for defect in DEFECTS})
+
+
+@pytest.mark.parametrize("defect", DEFECTS, ids=lambda defect: defect.name)
+def test_a_defect_fits_the_source_as_it_is(defect: Defect) -> None:
+    path = ROOT / f"{defect.module.replace('.', '/')}.py"
+    source = path.read_text(encoding="utf-8")
+    changed = defect.put_into(source)
+    assert changed != source
+    compile(changed, str(path), "exec")
+
+
+def test_a_text_that_stands_nowhere_or_twice_is_no_place_for_a_defect() -> None:
+    for source in ("", A_DEFECT.old * 2):
+        with pytest.raises(ValueError, match=A_DEFECT.name):
+            A_DEFECT.put_into(source)
+
+
+def test_a_defect_is_put_into_no_module_that_is_imported_already() -> None:
+    in_here = Defect("late", "proof.canary", "a", "b", "it will be in time")
+    before = [*sys.meta_path]
+    with pytest.raises(RuntimeError, match="imported already"):
+        put_in(in_here)
+    assert before == sys.meta_path
+
+
+@pytest.mark.timeout(300)
+def test_the_defects_that_are_found_soonest_are_found() -> None:
+    hunter = Hunter(start=1, seeds_max=SEEDS)
+    finds = {find.defect.name: find for find in hunt_all(_named(), hunter, jobs=2)}
+    assert set(finds) == set(QUICKEST)
+    assert [name for name, find in finds.items() if find.seed is None] == []
+    assert all(find.law and find.what for find in finds.values())
+
+
+def test_a_change_that_changes_nothing_is_not_found(capsys: pytest.CaptureFixture[str]) -> None:
+    # The hunt is for one seed, which without the defect breaks no law, nor does it with it.
+    harmless = next(defect for defect in DEFECTS if defect.name == "stays_away_as_told")
+    assert main(["--defect", harmless.name, "--seeds-max", "1", "--jobs", "1"]) == 1
+    assert "NOT FOUND" in capsys.readouterr().out
