@@ -1,7 +1,7 @@
 """The crash harness sees a worker that is wrong, and none in one that is right.
 
 One reservation, one kill: the worker dies when the bank has booked and not yet answered. A worker
-that sends again under another key holds the money twice; run as a module, this file is one.
+that sends again under other names holds the money twice; run as a module, this file is one.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 import sys
+from base64 import b32encode
 from pathlib import Path
 from uuid import uuid4
 
@@ -39,7 +40,7 @@ def kill(scene: Scene) -> None:
 @pytest.mark.parametrize(
     ("module", "wrong"),
     [("proof.crash.worker", set[str]()), ("tests.proof.test_crash_canary", {DOUBLE})],
-    ids=["a worker as it is", "a worker that forgets its keys"],
+    ids=["a worker as it is", "a worker that forgets its names"],
 )
 async def test_a_second_hold_is_seen_and_none_where_there_is_none(
     tmp_path: Path, module: str, wrong: set[str]
@@ -59,16 +60,20 @@ async def test_a_second_hold_is_seen_and_none_where_there_is_none(
     assert bool(wrong) is not findings.is_clean
 
 
-def forget_keys() -> None:
-    """Draw a new key for every sending, as code does that was written in a hurry."""
+def forget_names() -> None:
+    """Draw new names for every sending, as code does that was written in a hurry."""
 
-    def drawn(_: OperationName) -> str:
+    def drawn_key(_: OperationName) -> str:
         return str(uuid4())
 
-    setattr(OperationName, OperationName.key.__name__, drawn)
+    def drawn_reference(_: OperationName) -> str:
+        return b32encode(uuid4().bytes).decode()[:24]
+
+    setattr(OperationName, OperationName.key.__name__, drawn_key)
+    setattr(OperationName, OperationName.reference.__name__, drawn_reference)
 
 
 if __name__ == "__main__":
-    forget_keys()
+    forget_names()
     with hurried():
         sys.exit(main())
