@@ -166,6 +166,11 @@ class _Attempt:
         return found.model_copy(update={"detail": _TOO_LATE}) if never_sent else found
 
     @property
+    def _tells_what_it_can(self) -> bool:
+        """Whether the workflow has yet to learn what the account can do."""
+        return self._call.kind is OperationKind.AUTHORIZE or self._call.learns
+
+    @property
     def _is_surely_the_first(self) -> bool:
         """Whether nothing says that this operation may have been sent before."""
         looks = self._look_first or self._is_of_an_earlier_run
@@ -344,7 +349,7 @@ class _Attempt:
         payment: Payment | None = None,
         detail: str | None = None,
     ) -> Settled:
-        asks = self._call.kind is OperationKind.AUTHORIZE
+        asks = self._tells_what_it_can
         can = self._gateway.capabilities if asks and self._gateway else None
         return Settled(
             ending=ending,
@@ -429,7 +434,7 @@ class _Attempt:
         level = logging.INFO if kind is Failure.STILL_PENDING else logging.WARNING
         attempt = f"{self._info.activity_type} {self._info.activity_id}"
         _log.log(level, "%s of %s: %s, %s", attempt, self._call.workflow_id, kind, message)
-        gateway = self._gateway if self._call.kind is OperationKind.AUTHORIZE else None
+        gateway = self._gateway if self._tells_what_it_can else None
         return ApplicationError(
             message,
             *([_lost(gateway, payment_id)] if gateway else []),

@@ -42,6 +42,8 @@ class Call(Fact):
             mean "look again".
         due: The hours that count for a call that nobody waits for (`domain.patience`). None are
             told where somebody does: then the retry policy alone says when it is tried again.
+        learns: Nothing has told the workflow so far what the account can do; an authorization's
+            answer does anyway.
     """
 
     account: str
@@ -62,6 +64,7 @@ class Call(Fact):
     repeated: bool = False
     absent_after: Instant | None = None
     due: tuple[Instant, ...] = ()
+    learns: bool = False
     payment_method: PaymentMethod | None = None
     initiator: Initiator = Initiator.CUSTOMER
     return_url: str | None = None

@@ -31,6 +31,8 @@ CLOSE_AT_MOST = timedelta(minutes=15)
 LAST_HOUR = timedelta(hours=1)
 # Where the growth has reached its end: 1.2 to the 24th is 79, and six hours are 72 times SOON.
 _STEPS_MAX = 24
+# And where doubling has: 2 to the 7th is 128.
+_DOUBLINGS_MAX = 7
 
 
 def pause(attempt: int, now: datetime, due: Iterable[datetime]) -> timedelta | None:
@@ -50,6 +52,18 @@ def pause(attempt: int, now: datetime, due: Iterable[datetime]) -> timedelta | N
         return None
     grown = min(SOON * GROWTH**steps, FAR_AT_MOST)
     return min([grown, *(_until_close(now, hour) for hour in hours if now < hour)])
+
+
+def between_rounds(rounds: int, now: datetime, due: Iterable[datetime]) -> timedelta:
+    """How long to wait once looking and sending have both told nothing, ``rounds`` times over.
+
+    Once may be a lost answer, which the next look finds; more than once, only time or a person can
+    change it.
+    """
+    if rounds <= 1:
+        return timedelta(0)
+    grown = min(SOON * 2 ** min(rounds - 2, _DOUBLINGS_MAX), FAR_AT_MOST)
+    return min([grown, *(_until_close(now, hour) for hour in due if now < hour)])
 
 
 def within_bounds(retry_after_s: float) -> timedelta:

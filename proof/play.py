@@ -353,7 +353,8 @@ class _World:
                 "adjust": amount in (book["authorized_minor"], _left(book)),
             }
             done = happened[kind]
-        if self.plan.has("lie") and self._dice("lie").random() < 0.5:
+        if self.plan.has("lie") and not self.seen.happened["lied"]:
+            self.seen.happened["lied"] = 1
             done = not done
         named = operation["operation_id"].replace("/", "-")
         head = {

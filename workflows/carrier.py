@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from datetime import datetime
+from collections.abc import Callable, Collection
+from datetime import datetime, timedelta
 
 from temporalio import workflow
 
 from cardhold.hold import AttentionReason, OperationKind, OperationState, StepKind
-from cardhold.messages import Adjust, Capture
+from cardhold.messages import Adjust, Capture, Release
 from domain.agenda import next_step
 from domain.calls import Ending, Settled
 from domain.lifecycle import Event
 from domain.outcome import Payment
+from domain.patience import between_rounds, hours_that_count
 from domain.record import RELEASE_EVERY, Entry, Record
 from domain.settlement import is_partial, settle
 from workflows import timing
@@ -89,7 +90,7 @@ class Carrier:
         rung = self.courier.rung_after(entry, lost) if lost else Rung.LOOK
         if lost is not None and (pause := self.courier.pause_after(lost)):
             await self._waiting.until(lambda: self._is_off(entry), workflow.now() + pause)
-        lost_at = workflow.now()
+        lost_at, rounds = workflow.now(), 0
         while not self._is_off(entry):
             errand = self.courier.next_try(entry, rung, lost_at)
             settled = await self._come_back(entry, errand)
@@ -98,12 +99,31 @@ class Carrier:
             if settled is not None:
                 rung = Rung.LOOK_AND_SEND
             elif errand.is_back():
+                rounds += rung is Rung.LOOK_AND_SEND
                 rung, lost_at = self.courier.rung_after(entry, errand), workflow.now()
+                due = hours_that_count(self._record)
+                rest = between_rounds(rounds, lost_at, due) if rung is Rung.LOOK else timedelta(0)
+                await self._wait(entry, lambda: False, lost_at + rest)
         return self._desk.word_on(entry)
 
     async def _come_back(self, entry: Entry, errand: Errand) -> Settled | None:
         """Wait for an errand; call it off where a person or the deadline is first."""
-        while not errand.is_back() and not self._is_off(entry):
+        await self._wait(entry, errand.is_back)
+        if errand.is_back():
+            return errand.settled()
+        errand.call_off()
+        return None
+
+    async def _wait(
+        self, entry: Entry, ready: Callable[[], bool], until: datetime | None = None
+    ) -> None:
+        """Wait, and tell a person meanwhile, at its hour, that nothing is known."""
+
+        def is_over() -> bool:
+            late = until is not None and until <= workflow.now()
+            return ready() or late or self._is_off(entry)
+
+        while not is_over():
             tell_at = self._tell_at(entry)
             if tell_at is not None and tell_at <= workflow.now():
                 told = f"the outcome of {entry.operation_id} could not be looked up so far"
@@ -112,21 +132,22 @@ class Carrier:
                 )
                 self._waiting.tell()
                 continue
-            await self._until_back_or(entry, errand, self._soonest(entry, tell_at))
-        if errand.is_back():
-            return errand.settled()
-        errand.call_off()
-        return None
+            await self._until_or(entry, is_over, self._soonest(entry, tell_at), until)
 
-    async def _until_back_or(self, entry: Entry, errand: Errand, at: datetime | None) -> None:
-        """Wait for an errand until ``at``, or until a new plan has made another hour the next."""
+    async def _until_or(
+        self,
+        entry: Entry,
+        is_over: Callable[[], bool],
+        soonest: datetime | None,
+        until: datetime | None,
+    ) -> None:
+        """Wait until ``soonest``, or until a new plan has made another hour the next."""
 
         def ready() -> bool:
-            if errand.is_back() or self._is_off(entry):
-                return True
-            return self._soonest(entry, self._tell_at(entry)) != at
+            return is_over() or self._soonest(entry, self._tell_at(entry)) != soonest
 
-        await self._waiting.until(ready, at)
+        ends = [at for at in (soonest, until) if at is not None]
+        await self._waiting.until(ready, min(ends, default=None))
 
     def _is_off(self, entry: Entry) -> bool:
         return self._desk.word_on(entry) is not None or self.is_overtaken(entry)
@@ -175,19 +196,21 @@ class Carrier:
     async def look_after_the_guest(self, entry: Entry) -> None:
         """The guest is back: look what has become of the authorization.
 
-        What waits for its turn, or the end of the guest's time, comes before a look that cannot
-        tell yet.
+        A release, or the end of the guest's time, comes before a look that cannot tell yet.
         """
         errand = self.courier.after_the_guest(entry)
         one_look = workflow.now() + timing.CALL_START_TO_CLOSE
         ends_at = self._record.action.expires_at if self._record.action else None
         until = max(ends_at or one_look, one_look)
-        await self._waiting.until(lambda: errand.is_back() or bool(self._inbox.waiting), until)
+        await self._waiting.until(lambda: errand.is_back() or self._is_let_go(), until)
         settled = errand.settled() if errand.is_back() else None
         if settled is None:
             errand.call_off()
         elif settled.ending is not Ending.ABSENT:
             await self._take_effect(entry, settled)
+
+    def _is_let_go(self) -> bool:
+        return any(isinstance(ask.command, Release) for ask in self._inbox.waiting)
 
     def settle(self, entry: Entry, settled: Settled) -> None:
         """Let a decided operation take effect, and tell people."""

@@ -31,6 +31,7 @@ from activities.declared import LOOK_UP, Failure
 from cardhold.hold import OperationKind, OperationState
 from cardhold.messages import PaymentMethodKind
 from domain.calls import Call, Lost, Settled
+from domain.capabilities import Capabilities
 from domain.patience import hours_that_count, turn
 from domain.record import Entry, Record
 from workflows import timing
@@ -185,7 +186,8 @@ class Courier:
         except ValidationError:
             return  # of a later version: what we assume meanwhile is the safer side
         self._record.capabilities = lost.capabilities
-        entry.payment_id = lost.payment_id
+        if entry.kind is OperationKind.AUTHORIZE:
+            entry.payment_id = lost.payment_id
 
     def _key_lives(self, entry: Entry) -> timedelta | None:
         """How long the operation's key surely lives on; None where it does not."""
@@ -253,6 +255,8 @@ class Courier:
             repeated=entry.state is OperationState.UNKNOWN,
             absent_after=manner.absent_after or self._absent_after(),
             due=hours_that_count(record) if manner.nobody_waits else (),
+            # A hold that a person has vouched for before any answer came.
+            learns=not authorizes and record.capabilities == _NOTHING_KNOWN,
             payment_method=entry.payment_method,
             initiator=request.initiator,
             return_url=request.return_url if authorizes else None,
@@ -284,5 +288,6 @@ def _own_id(entry: Entry, *, knows_id: bool) -> str | None:
     return entry.payment_id if knows_id else None
 
 
+_NOTHING_KNOWN = Capabilities()
 # Events before a first workflow task acts: started, task scheduled, task started.
 _FRESH_START = 3

@@ -107,6 +107,7 @@ class Desk:
             message = f"{entry.operation_id} is {said}: only an unknown one can be resolved"
             raise Problem(ErrorType.ILLEGAL_MOVE, message, operation_id=entry.operation_id)
         entry.amount = self._told_amount(entry, command)
+        entry.reference = command.reference or entry.reference
         # The gateway may yet say otherwise; from now on it is asked before anything is sent.
         self._record.cautious = True
         self._words.append(_Word(ask, entry, self._settled(entry, command)))
@@ -131,10 +132,9 @@ class Desk:
         detail = f"resolved as {command.outcome} by {command.operator}: {command.reason}"
         if command.outcome is ResolvedOutcome.NOT_DONE:
             return Settled(ending=Ending.ABSENT, detail=detail)
+        # Their reference names the payment; what the gateway repeats in its answers is our own.
         payment = self._payment(entry, command)
-        return Settled(
-            ending=Ending.DONE, detail=detail, payment=payment, reference=command.reference
-        )
+        return Settled(ending=Ending.DONE, detail=detail, payment=payment)
 
     def _payment(self, entry: Entry, command: Resolve) -> Payment:
         """The payment as it stands by the person's word."""

@@ -253,6 +253,7 @@ class Keeper:
         payment = settled.payment if settled else None
         if settled is None:
             return
+        record.capabilities = settled.capabilities or record.capabilities
         if payment is None or _is_gone(payment, record):
             lapse(record)
         elif payment.state is PaymentState.OPEN:

@@ -122,11 +122,14 @@ class Reservation:
         keeper = self._running()
         action_id = self._read(Authenticated, payloads).action_id
         record = keeper.record
-        if action_id is not None and action_id not in record.action_ids:
+        # Of a run that a reset has taken back to before it asked for the guest, say.
+        is_ahead = record.action is None and record.life.state is HoldState.AUTHORIZING
+        if action_id is not None and action_id not in record.action_ids and not is_ahead:
             message = "action_id must be of an action that this hold has asked for"
             problem = Problem(ErrorType.INVALID_REQUEST, message, field="action_id")
             raise failure(problem, record.hold())
-        if record.action is not None and action_id in {None, record.action.action_id}:
+        asked = record.action.action_id if record.action is not None else None
+        if is_ahead or (asked is not None and action_id in {None, asked}):
             keeper.inbox.guest_is_back = True
         await _until_decided(keeper)
         return record.hold()

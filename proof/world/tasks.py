@@ -168,6 +168,13 @@ class Tasks:
             activity = run.activities.pop(command.request_cancel_activity.seq, None)
             if activity is not None:
                 activity.cancel_asked = True
+            seq = command.request_cancel_activity.seq
+            # Core has told the workflow how that ended; what comes meanwhile it keeps to itself.
+            run.news = [
+                job
+                for job in run.news
+                if not (job.HasField("resolve_activity") and job.resolve_activity.seq == seq)
+            ]
         elif command.HasField("complete_workflow_execution"):
             run.result = command.complete_workflow_execution.result
             self.close(run, Status.COMPLETED)

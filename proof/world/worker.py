@@ -186,7 +186,7 @@ class SimulatedWorker:
             task.flags = tuple(sorted({*task.flags, *used}))
             commands = list(completion.successful.commands)
             task.commands += commands
-            ahead = _at_once(commands)
+            ahead = _at_once(commands, task)
         return []
 
     def _instance_of(self, run: Run, at: float) -> tuple[WorkflowInstance | None, list[str]]:
@@ -303,8 +303,17 @@ def _activation(
     return activation
 
 
-def _at_once(commands: list[WorkflowCommand]) -> list[WorkflowActivationJob]:
-    """What core resolves by itself: an activity that is called off needs no server for that."""
+def _at_once(commands: list[WorkflowCommand], task: Task) -> list[WorkflowActivationJob]:
+    """What core resolves by itself: an activity that is called off needs no server for that.
+
+    Unless its end has come in this very task: then there is nothing left to call off.
+    """
+    ended = {
+        job.resolve_activity.seq
+        for jobs in task.activations
+        for job in jobs
+        if job.HasField("resolve_activity")
+    }
     return [
         WorkflowActivationJob(
             resolve_activity=ResolveActivity(
@@ -314,6 +323,7 @@ def _at_once(commands: list[WorkflowCommand]) -> list[WorkflowActivationJob]:
         )
         for command in commands
         if command.HasField("request_cancel_activity")
+        and command.request_cancel_activity.seq not in ended
     ]
 
 
