@@ -23,8 +23,9 @@ from domain.outcome import (
     Pending,
 )
 from gateways.errors import GatewayError, NotSent, OutcomeUnknown, Refused, Throttled, Unauthorized
+from gateways.port import Listed
 from proof.fuzz.hunt import Wrong
-from proof.fuzz.recordings import Ending, Heard, Recording
+from proof.fuzz.recordings import Asks, Ending, Heard, Recording
 from proof.fuzz.words import digits_of, numbers_in
 
 # "Refused at the door", by the status alone.
@@ -114,8 +115,8 @@ def is_right(spoilt: Spoilt, ended: Ending, given: Sequence[Heard]) -> None:
 def _wrong(spoilt: Spoilt, ended: Ending, given: Sequence[Heard]) -> str | None:
     if isinstance(ended, GatewayError):
         return _wrong_error(spoilt, ended, given)
-    if isinstance(ended, Payment | None) is not spoilt.recording.looks:
-        return "a look-up has an outcome, or an operation has none"
+    if _kind_of(ended) is not spoilt.recording.asks:
+        return "it is the ending of something else"
     if spoilt.answer in given and spoilt.is_garbage and spoilt.is_last:
         return "garbage was read as an answer"
     if spoilt.answer not in given or spoilt.is_garbage:
@@ -124,8 +125,16 @@ def _wrong(spoilt: Spoilt, ended: Ending, given: Sequence[Heard]) -> str | None:
     return _wrong_ending(spoilt, ended)
 
 
-def _wrong_ending(spoilt: Spoilt, ended: Outcome | Payment | None) -> str | None:
+def _kind_of(ended: Outcome | Payment | Listed | None) -> Asks:
+    if isinstance(ended, Listed):
+        return Asks.LIST
+    return Asks.LOOK if isinstance(ended, Payment | None) else Asks.DO
+
+
+def _wrong_ending(spoilt: Spoilt, ended: Outcome | Payment | Listed | None) -> str | None:
     match ended:
+        case Listed():
+            said, payment = _wrong_list(spoilt, ended), None
         case None:
             said, payment = _wrong_absence(spoilt), None
         case Payment():
@@ -168,6 +177,19 @@ def _wrong_absence(spoilt: Spoilt) -> str | None:
     return f"HTTP {spoilt.answer.status} was read as 'there is none'"
 
 
+def _wrong_list(spoilt: Spoilt, listed: Listed) -> str | None:
+    if spoilt.answer.status not in _SUCCESSES:
+        return f"HTTP {spoilt.answer.status} was read as a list"
+    for hold in listed.holds:
+        if hold.captured.currency != hold.authorized.currency:
+            return "a hold is listed in two currencies"
+        if hold.captured.amount_minor > hold.authorized.amount_minor:
+            return "a hold is listed of which more was taken than held"
+        if not hold.payment_id.isprintable():
+            return "a hold is listed under a name that cannot be shown"
+    return None
+
+
 def _wrong_payment(spoilt: Spoilt, payment: Payment) -> str | None:
     call = spoilt.recording.named.call
     known = call.known_id
@@ -198,7 +220,7 @@ def _wrong_swap(spoilt: Spoilt, payment: Payment) -> str | None:
                 call.reference or spoilt.recording.named.reference,
             }
             return "the answer names another reference" if is_ours else None
-        case "amount" if not spoilt.recording.looks:
+        case "amount" if spoilt.recording.asks is not Asks.LOOK:
             shown = payment.captured if call.kind is OperationKind.CAPTURE else payment.authorized
             return "the answer names another amount" if shown == call.amount else None
         case "amount":
@@ -245,6 +267,8 @@ def _same(one: Ending, other: Ending) -> bool:
 
 
 def _money(ended: Ending) -> object:
+    if isinstance(ended, Listed):
+        return [(hold.payment_id, hold.authorized, hold.captured) for hold in ended.holds]
     payment = ended if isinstance(ended, Payment) else getattr(ended, "payment", None)
     if not isinstance(payment, Payment) or isinstance(ended, Declined):
         return type(ended)

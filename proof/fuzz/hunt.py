@@ -9,6 +9,7 @@ from typing import Any
 
 import hypothesis
 from hypothesis import HealthCheck, Phase, Verbosity, given, settings
+from hypothesis.errors import FlakyFailure
 from hypothesis.strategies import SearchStrategy
 
 # Hypothesis remembers all that it has drawn: a long hunt goes in rounds, each with its own seed,
@@ -110,9 +111,17 @@ def hunt(
 
 
 def _round(ground: Ground, tally: Tally, count: int, seed: int | None) -> None:
+    found: list[Exception] = []
+
     def played(example: Any) -> None:
+        if found and not ground.shrinks:
+            raise found[0]  # Hypothesis plays it again, to tell of it
         tally.examples += 1
-        ground.judge(example, tally)
+        try:
+            ground.judge(example, tally)
+        except Exception as error:
+            found.append(error)
+            raise
 
     phases = (Phase.generate, Phase.shrink) if ground.shrinks else (Phase.generate,)
     told = settings(
@@ -126,7 +135,16 @@ def _round(ground: Ground, tally: Tally, count: int, seed: int | None) -> None:
     try:
         test()
     except Exception as error:  # noqa: BLE001 - whatever it is, it is what was looked for
-        tally.found.append(_told(error, tally.entry, count, seed))
+        tally.found.append(_told(_first(error), tally.entry, count, seed))
+
+
+def _first(error: Exception) -> Exception:
+    """What was wrong the first time, where it was not when Hypothesis tried the same again."""
+    if not isinstance(error, FlakyFailure):
+        return error
+    first = error.exceptions[0]
+    first.add_note("the same again was not wrong: it hangs on the hour")
+    return first
 
 
 def _told(error: Exception, entry: str, count: int, seed: int | None) -> str:

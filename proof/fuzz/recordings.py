@@ -11,7 +11,8 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from enum import Enum
 from itertools import count
 
 import httpx
@@ -26,13 +27,27 @@ from domain.outcome import Approved, Outcome, Payment
 from gateways.account import Account, AccountSettings
 from gateways.accounts import KINDS, build, read_account
 from gateways.errors import GatewayError
-from gateways.port import Named
+from gateways.port import Listed, Named
+from proof.fuzz.hunt import Wrong
 from simulator.server import Simulator
 
-#: What a verb or a look-up ends in.
-Ending = Outcome | Payment | GatewayError | None
+#: What a verb, a look-up or a list ends in.
+Ending = Outcome | Payment | Listed | GatewayError | None
 Verb = Callable[[Account], Awaitable[Ending]]
 HELD = 100_00
+# Where the simulators listen, and nothing else is.
+HOST = "127.0.0.1"
+_DAY = timedelta(days=1)
+
+
+class Asks(Enum):
+    """What of an account is asked for."""
+
+    DO = "do"
+    LOOK = "look up"
+    LIST = "list"
+
+
 _BROWSER = Browser(
     accept_header="text/html", ip="203.0.113.7", language="en", user_agent="Mozilla/5.0",
     java_enabled=False, javascript_enabled=True, color_depth=24, screen_height=900,
@@ -111,15 +126,15 @@ class Recording:
 
     Attributes:
         what: For people: account and verb.
+        script: Every request and its answer, in order.
         named: What was asked for.
-        looks: It was a look-up.
     """
 
     what: str
     desk: Desk
     settings: AccountSettings
     named: Named
-    looks: bool
+    asks: Asks
     script: tuple[Heard, ...]
     ended: Ending
 
@@ -137,10 +152,13 @@ class Replay(httpx.AsyncBaseTransport):
 
     script: Sequence[Heard]
     played: list[Heard] = field(default_factory=list[Heard])
+    strays: list[str] = field(default_factory=list[str])
     _times: Counter[tuple[str, str]] = field(default_factory=Counter[tuple[str, str]])
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Answer from the script; a request that comes more often gets the last answer."""
+        if request.url.host != HOST:
+            self.strays.append(request.url.host)
         place = request.method, request.url.raw_path.decode()
         known = [heard for heard in self.script if (heard.method, heard.path) == place]
         if not known:
@@ -152,11 +170,19 @@ class Replay(httpx.AsyncBaseTransport):
 
 
 async def played(recording: Recording, script: Sequence[Heard]) -> tuple[Ending, list[Heard]]:
-    """Play a recording from another script; with every answer that was given."""
+    """Play a recording from another script; with every answer that was given.
+
+    Raises:
+        Wrong: An answer leads to somewhere else than to the gateway.
+    """
     replay = Replay(script)
     account = opened(recording.settings, replay)
-    verb = _verb(recording.named, looks=recording.looks)
-    return await ending(verb, account), replay.played
+    ended = await ending(_verb(recording.named, recording.asks), account)
+    if isinstance(ended, Listed) and ended.next_page is not None:
+        await ending(_verb(recording.named, recording.asks, ended.next_page), account)
+    if replay.strays:
+        raise Wrong(f"{recording.what} goes to {replay.strays}")
+    return ended, replay.played
 
 
 async def ending(verb: Verb, account: Account) -> Ending:
@@ -241,6 +267,9 @@ class _Recorder:
         declined = self._desk.declined
         amount, method = (declined, None) if isinstance(declined, int) else (HELD, declined)
         yield await self._done(self._placing(amount, method), "decline")
+        if KINDS[self._desk.kind].profile.lists:
+            held = await self._ready(OperationKind.RELEASE)
+            yield await self._recorded(held or self._placing(HELD), "list", Asks.LIST)
         if self._desk.challenged is not None:
             yield await self._done(self._placing(HELD, self._desk.challenged), "ask the guest")
 
@@ -297,16 +326,16 @@ class _Recorder:
         return Named(call, name.key(), name.reference())
 
     async def _done(self, named: Named, what: str) -> Recording:
-        return await self._recorded(named, what, looks=False)
+        return await self._recorded(named, what, Asks.DO)
 
     async def _looked(self, named: Named, what: str) -> Recording:
-        return await self._recorded(named, what, looks=True)
+        return await self._recorded(named, what, Asks.LOOK)
 
-    async def _recorded(self, named: Named, what: str, *, looks: bool) -> Recording:
+    async def _recorded(self, named: Named, what: str, asks: Asks) -> Recording:
         tap, account = self._tapped()
-        ended = await ending(_verb(named, looks=looks), account)
+        ended = await ending(_verb(named, asks), account)
         told = f"{self._desk.name}: {what}"
-        return Recording(told, self._desk, self._settings, named, looks, tuple(tap.heard), ended)
+        return Recording(told, self._desk, self._settings, named, asks, tuple(tap.heard), ended)
 
     def _tapped(self) -> tuple[_Tap, Account]:
         tap = _Tap(self._network, self._entries)
@@ -319,21 +348,30 @@ class _Recorder:
         return Money(amount_minor=amount_minor, currency=self._desk.currency)
 
 
-def _verb(named: Named, *, looks: bool) -> Verb:
+def _verb(named: Named, asks: Asks, page: str | None = None) -> Verb:
     async def verb(account: Account) -> Ending:
-        if looks:
-            return await account.look_up(named)
-        match named.call.kind:
-            case OperationKind.AUTHORIZE:
-                return await account.authorize(named)
-            case OperationKind.ADJUST:
-                return await account.adjust(named)
-            case OperationKind.CAPTURE:
-                return await account.capture(named)
-            case OperationKind.RELEASE:
-                return await account.release(named)
+        match asks:
+            case Asks.LOOK:
+                return await account.look_up(named)
+            case Asks.LIST:
+                now = named.call.asked_at or datetime.now(UTC)
+                return await account.open_holds(now - _DAY, now + _DAY, page)
+            case Asks.DO:
+                return await _done(account, named)
 
     return verb
+
+
+async def _done(account: Account, named: Named) -> Outcome:
+    match named.call.kind:
+        case OperationKind.AUTHORIZE:
+            return await account.authorize(named)
+        case OperationKind.ADJUST:
+            return await account.adjust(named)
+        case OperationKind.CAPTURE:
+            return await account.capture(named)
+        case OperationKind.RELEASE:
+            return await account.release(named)
 
 
 def changed(heard: Heard, **changes: object) -> Heard:

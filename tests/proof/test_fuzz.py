@@ -9,20 +9,24 @@ from __future__ import annotations
 import contextlib
 import subprocess
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from pathlib import Path
 
 import pytest
 from hypothesis import strategies as st
 
+from cardhold.messages import Capture, Message
+from cardhold.reading import InvalidMessage
+from domain.record import Record
 from proof.fuzz.hunt import Entry, Ground, Tally, Wrong, hunt
 from proof.fuzz.main import ENTRIES, examples_of, is_wrong, main
+from workflows.intake import read_message
 
 ROOT = Path(__file__).parents[2]
 # Some seconds for each on two idle cores.
 EXAMPLES = {
-    "messages": 50, "answers": 100, "core": 100, "configuration": 60, "command-line": 40,
-    "server": 8,
+    "messages": 40, "answers": 100, "core": 100, "configuration": 60, "command-line": 40,
+    "server": 5,
 }  # fmt: skip
 
 
@@ -75,6 +79,19 @@ def test_an_error_that_nobody_thought_of_is_found_as_well() -> None:
     assert "--fixed" in found
 
 
+def test_what_is_wrong_only_once_is_told_as_that() -> None:
+    seen: set[int] = set()
+
+    def judge(number: int, _: Tally) -> None:
+        if number not in seen:
+            seen.add(number)
+            raise Wrong("it is new")
+
+    [found] = hunt(_judging(judge), 10).found
+    assert found.startswith("it is new")
+    assert "the same again was not wrong" in found
+
+
 def test_a_seed_draws_the_same_again_and_another_one_something_else(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -95,6 +112,33 @@ def test_a_seed_draws_the_same_again_and_another_one_something_else(
     assert three[20:40] == drawn(4)[:20]  # its second round has the next seed
     assert three[:20] != three[20:40]
     assert len(three) == 50
+
+
+def test_a_signal_that_is_dropped_in_silence_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nothing(*_: object) -> None: ...
+
+    monkeypatch.setattr(Record, "refuse", nothing)
+
+    [found] = hunt(ENTRIES["server"], 3).found
+    assert "wrong signals 0 are told" in found
+
+
+def test_a_call_of_the_gateway_that_came_of_a_wrong_message_is_caught(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def lenient(model: type[Message], payloads: Sequence[object]) -> Message:
+        try:
+            return read_message(model, payloads)
+        except InvalidMessage:
+            if model is not Capture:
+                raise
+            return Capture()
+
+    monkeypatch.setattr("workflows.reservation.read_message", lenient)
+
+    tally = hunt(ENTRIES["server"], 3)
+    assert tally.found
+    assert is_wrong(tally)
 
 
 def test_the_command_ends_with_1_where_a_promise_does_not_hold(

@@ -24,7 +24,8 @@ from cardhold.reading import InvalidMessage
 from cli.main import cardhold
 from domain.outcome import ActionRequired, Approved, Declined, Payment
 from gateways.errors import NoAnswer, NotSent, Refused, Throttled, Undecided
-from proof.fuzz import command_line, configuration, live, reading
+from gateways.port import Listed
+from proof.fuzz import command_line, configuration, live_judge, reading
 from proof.fuzz.answer_judge import Spoilt, Swapped, is_right
 from proof.fuzz.command_line import TOKEN, Typed
 from proof.fuzz.hunt import Wrong
@@ -157,6 +158,32 @@ def test_an_outcome_that_no_answer_was_given_for_is_wrong(known: dict[str, Recor
         is_right(spoilt, Declined("no"), recording.script)
 
 
+def _listed(recording: Recording, **changes: Any) -> Listed:
+    ended = recording.ended
+    assert isinstance(ended, Listed)
+    [hold] = ended.holds
+    return Listed((hold.model_copy(update=changes),), None)
+
+
+@pytest.mark.parametrize("name", ["payroc: list", "xmoney: list", "stax: list"])
+def test_a_list_that_cannot_be_of_holds_is_wrong(known: dict[str, Recording], name: str) -> None:
+    recording = known[name]
+    spoilt = _answered(recording, recording.script[-1].body)
+    is_right(spoilt, recording.ended, spoilt.script)
+    more = Money(amount_minor=10**6, currency=recording.desk.currency)
+    for changes in (
+        {"captured": more},
+        {"captured": _in("CHF")["captured"]},
+        {"payment_id": "a\n"},
+    ):
+        with pytest.raises(Wrong):
+            is_right(spoilt, _listed(recording, **changes), spoilt.script)
+
+    failed = _answered(recording, b'{"data": []}', status=503)
+    with pytest.raises(Wrong):
+        is_right(failed, Listed((), None), failed.script)
+
+
 # Messages.
 
 
@@ -271,9 +298,9 @@ RIGHT_DETAIL = {"field": None, "operation_id": None, "hold": None}
     ],
 )
 def test_an_update_that_is_wrong_in_itself_has_one_ending(ended: object) -> None:
-    live.is_refusal(WRONG, ApplicationError("no", RIGHT_DETAIL, type="InvalidRequest"))
+    live_judge.is_refusal(WRONG, ApplicationError("no", RIGHT_DETAIL, type="InvalidRequest"))
     with pytest.raises(Wrong):
-        live.is_refusal(WRONG, ended)
+        live_judge.is_refusal(WRONG, ended)
 
 
 @pytest.mark.parametrize(
@@ -285,10 +312,10 @@ def test_an_update_that_is_wrong_in_itself_has_one_ending(ended: object) -> None
     ],
 )
 def test_an_ending_that_the_contract_has_not_is_wrong(ended: object) -> None:
-    live.is_ending({"state": "captured"})
-    live.is_ending(ApplicationError("no", RIGHT_DETAIL, type="Closed"))
+    live_judge.is_ending({"state": "captured"})
+    live_judge.is_ending(ApplicationError("no", RIGHT_DETAIL, type="Closed"))
     with pytest.raises(Wrong):
-        live.is_ending(ended)
+        live_judge.is_ending(ended)
 
 
 def _hold(minor: int, operations: int, refused: int) -> Hold:
@@ -312,18 +339,20 @@ def _hold(minor: int, operations: int, refused: int) -> Hold:
 
 def test_what_is_dropped_in_silence_or_done_by_mistake_is_wrong() -> None:
     before = _hold(100_00, 1, 0)
-    live.is_unchanged(before, _hold(101_00, 2, 3), SIGNALS)
+    live_judge.is_unchanged(before, _hold(101_00, 2, 3), SIGNALS)
 
     for after in ((101_00, 2, 2), (101_00, 2, 4), (101_00, 3, 3), (150_00, 2, 3)):
         with pytest.raises(Wrong):
-            live.is_unchanged(before, _hold(*after), SIGNALS)
+            live_judge.is_unchanged(before, _hold(*after), SIGNALS)
 
 
 def test_amounts_that_do_not_add_up_are_wrong() -> None:
     hold = _hold(100_00, 1, 0)
-    live.adds_up(hold)
+    live_judge.adds_up(hold)
     with pytest.raises(Wrong):
-        live.adds_up(hold.model_copy(update={"captured": Money(amount_minor=1, currency="USD")}))
+        live_judge.adds_up(
+            hold.model_copy(update={"captured": Money(amount_minor=1, currency="USD")})
+        )
 
 
 def _history(change: Callable[[HistoryEvent], None]) -> WorkflowHistory:
@@ -348,7 +377,7 @@ def test_a_failed_task_and_a_card_number_in_a_history_are_wrong() -> None:
         inputs = event.workflow_execution_signaled_event_attributes.input
         inputs.payloads.append(Payload(data=CARD.encode()))
 
-    live.is_well(_history(signalled), SIGNALS)
+    live_judge.is_well(_history(signalled), SIGNALS)
     for change in (failed, refused):
         with pytest.raises(Wrong):
-            live.is_well(_history(change), SIGNALS)
+            live_judge.is_well(_history(change), SIGNALS)
