@@ -19,6 +19,7 @@ from tests.workflows.guests import asked, booked, presses
 from tests.workflows.stack import Json, Reserved, Stack
 from tests.workflows.test_accidents_started_again import ONE_OF_EACH, again, started
 from tests.workflows.test_every_lost_answer import FAULTS
+from tests.workflows.test_races import flagged
 
 SLOWLY: dict[str, Json] = {
     "delay": {"delay_s": 0.5},
@@ -155,6 +156,33 @@ async def test_a_second_cancellation_frees_nothing_twice(stack: Stack, fault: st
         await freed(stack, place, reserved)
 
     await everywhere(at, ONE_OF_EACH)
+
+
+@pytest.mark.parametrize("flag", [False, True], ids=["flag off", "flag on"])
+@pytest.mark.parametrize("waits_for", ["authorized", "capture"])
+async def test_who_waits_for_an_answer_has_one_though_the_run_is_cancelled_meanwhile(
+    stack: Stack, waits_for: str, *, flag: bool
+) -> None:
+    # With its newer logic flag the SDK tells of the cancellation each handler that waits, too.
+    [payroc] = [place for place in ONE_OF_EACH if place.gateway == "payroc"]
+    elsewhere = stack.elsewhere()
+    async with flagged(elsewhere.worker(), flag=flag):
+        request = stack.request()
+        reserved = await elsewhere.begin(request)
+        if waits_for == "capture":
+            await reserved.update("authorized", {"request": request})
+        slowly = "authorize" if waits_for == "authorized" else waits_for
+        await stack.fault(slowly, "delay", delay_s=1.5)
+        command = {"request": request} if waits_for == "authorized" else told(payroc, waits_for)
+        waiting = asyncio.create_task(reserved.update(waits_for, command))
+        await until_met(stack, payroc)
+        await reserved.handle.cancel()
+
+        hold = await asyncio.wait_for(waiting, 30)
+        assert hold["operations"][-1 if waits_for == "authorized" else 1]["state"] != "unknown"
+        captured = PART if waits_for == "capture" else 0
+        assert hold["captured"] == payroc.money(captured)
+        await freed(stack, payroc, reserved, captured)
 
 
 # The guest's turn.

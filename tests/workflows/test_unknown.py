@@ -181,6 +181,27 @@ async def test_an_unknown_adjust_does_not_delay_the_deadline(
     adds_up(ended)
 
 
+async def test_a_word_on_what_the_deadline_has_overtaken_is_taken_beside_one_on_its_own_act(
+    stack: Stack,
+) -> None:
+    reserved, _ = await stack.start(gateway="hasty", hold_window="PT10M")
+    await stack.fault("adjust", "error_after")
+    await stack.fault("look_up", "error_before", times=1000)
+    await reserved.signal("adjust", {"amount": usd(150_00), "command_id": "lost"})
+    await until(reserved, "adjust/2", "unknown")
+    await reserved.skip(timedelta(minutes=5, seconds=1))
+    await until(reserved, "release/3", "unknown")
+    words = [
+        {"operation_id": operation_id, "outcome": "done", "reference": "P-1", **DESK}
+        for operation_id in ("adjust/2", "release/3")
+    ]
+    await asyncio.gather(*(reserved.update("resolve", word) for word in words))
+    ended = await reserved.ended()
+
+    assert [operation["state"] for operation in ended["operations"]] == ["done"] * 3
+    assert (ended["state"], ended["attention"]) == ("released", None)
+
+
 async def test_a_reschedule_to_an_earlier_hour_counts_during_an_unknown_adjust(
     stack: Stack,
 ) -> None:
@@ -248,8 +269,12 @@ async def test_a_lost_authorization_that_comes_too_late_to_send_again_is_never_s
 ) -> None:
     authorize_by = instant_text(datetime.now(UTC) + timedelta(seconds=15))
     await stack.fault("authorize", "error_before")
-    await stack.fault("look_up", "error_before", times=1000)
     reserved = await stack.begin(stack.request(authorize_by=authorize_by))
+    async with asyncio.timeout(10):
+        while stack.unmet("payroc"):
+            await asyncio.sleep(0.01)
+    # It was looked for before it was sent; from now on no look is answered.
+    await stack.fault("look_up", "error_before", times=1000)
     await until(reserved, "authorize/1", "unknown")
     await reserved.skip(timedelta(seconds=20))
     await stack.no_more_faults()
