@@ -102,6 +102,18 @@ async def test_a_hold_is_found_by_its_reference_and_by_its_id(desk: Desk) -> Non
     assert by_reference.authorized == money(desk.under, HELD)
 
 
+@EACH
+async def test_a_hold_is_found_by_its_reference_however_long_ago_it_was_placed(desk: Desk) -> None:
+    named = placing(desk.under)
+    desk.simulator.bank.clock.live_for(2 * EIGHT_DAYS_S)
+    payment_id = await desk.held(named)
+    desk.advance(EIGHT_DAYS_S)
+    later = named.call.model_copy(update={"asked_at": desk.simulator.bank.clock.now()})
+    looked = await desk.adapter.look_up(type(named)(later, named.key, named.reference))
+    assert looked is not None
+    assert (looked.payment_id, looked.state) == (payment_id, PaymentState.OPEN)
+
+
 def _existing(payment_id: str) -> PaymentMethod:
     return PaymentMethod.model_validate({"kind": "existing_hold", "token": payment_id})
 
