@@ -13,7 +13,7 @@ from proof.crash.caller import ACCEPTED, TAKEN_IN
 from proof.crash.child import CAN_FILL_DISKS, Child, fill_disk, free_disk
 from proof.crash.moments import ANY_ANSWER, ANY_REQUEST, POINTS, void
 from proof.crash.stack import READY, STARTING
-from proof.crash.storm import Storm
+from proof.crash.storm import Storm, side_by_side
 from proof.crash.triggers import Scene
 from proof.crash.worker import TWO_CALLS
 
@@ -35,11 +35,8 @@ async def strike(storm: Storm) -> None:
     moments = list(MOMENTS)
     storm.dice.shuffle(moments)
     endless = cycle(moments)
-    async with asyncio.TaskGroup() as group:
-        for _ in range(storm.goals.at_once):
-            group.create_task(_kill(storm, endless))
-        group.create_task(_pause(storm))
-        group.create_task(_starve(storm))
+    killers = [_kill(storm, endless) for _ in range(storm.goals.at_once)]
+    await side_by_side(*killers, _pause(storm), _starve(storm))
 
 
 async def _kill(storm: Storm, moments: Iterator[str]) -> None:

@@ -23,7 +23,7 @@ from proof.crash.plots import Plot, Stay, every_plot, plots_of
 from proof.crash.resets import Resets, reset_everywhere
 from proof.crash.servers import quiet
 from proof.crash.stack import Stack, running
-from proof.crash.storm import Goals, Storm, Tally
+from proof.crash.storm import Goals, Storm, Tally, side_by_side
 from proof.crash.triggers import Triggers
 from proof.crash.worker import hurried
 
@@ -99,23 +99,11 @@ async def run(plan: Plan, seed: int, folder: Path, say: Callable[[str], None]) -
     # Which timers a run sets goes by its time limits: what was played with short ones is replayed
     # with short ones.
     with hurried():
-        await _both(plan, seed, folder, outcome, say)
+        await side_by_side(
+            _storm(plan, _dice(seed, "storm"), folder, outcome, say),
+            _calm(plan, _dice(seed, "calm"), folder, outcome),
+        )
     return outcome
-
-
-async def _both(
-    plan: Plan, seed: int, folder: Path, outcome: Outcome, say: Callable[[str], None]
-) -> None:
-    halves = [
-        asyncio.ensure_future(_storm(plan, _dice(seed, "storm"), folder, outcome, say)),
-        asyncio.ensure_future(_calm(plan, _dice(seed, "calm"), folder, outcome)),
-    ]
-    try:
-        await asyncio.gather(*halves)
-    finally:
-        for half in halves:
-            half.cancel()
-        await asyncio.gather(*halves, return_exceptions=True)
 
 
 def _dice(seed: int, half: str) -> random.Random:
@@ -159,7 +147,8 @@ async def _under_fire(plan: Plan, storm: Storm, caller: Caller) -> None:
     try:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(plan.minutes * 60):
-                await _rage(storm)
+                dealers = (at_workers, at_server, at_lines)
+                await side_by_side(*(dealer.strike(storm) for dealer in dealers))
         await storm.stack.heal()
         is_over.set()
         await asyncio.wait(load, timeout=plan.heal_s)
@@ -168,12 +157,6 @@ async def _under_fire(plan: Plan, storm: Storm, caller: Caller) -> None:
             task.cancel()
         ended = await asyncio.gather(*load, return_exceptions=True)
     _reraise(ended)
-
-
-async def _rage(storm: Storm) -> None:
-    async with asyncio.TaskGroup() as group:
-        for dealer in (at_workers, at_server, at_lines):
-            group.create_task(dealer.strike(storm))
 
 
 async def _calm(plan: Plan, dice: random.Random, folder: Path, outcome: Outcome) -> None:

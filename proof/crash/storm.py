@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
 
 from temporalio.client import Client as TemporalClient
@@ -102,3 +103,14 @@ class Storm:
     async def calm(self) -> None:
         """Let work go on for a while."""
         await asyncio.sleep(self.goals.calm_s * self.dice.uniform(0.5, 1.5))
+
+
+async def side_by_side(*work: Coroutine[None, None, None]) -> None:
+    """Do all of it; the first error stops the rest, and is raised as it is."""
+    tasks = [asyncio.ensure_future(each) for each in work]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -11,6 +11,7 @@ import pytest
 from proof.crash.child import Child, survivors
 from proof.crash.line import Way
 from proof.crash.moments import POINTS, Call, Moment, Reader, call_of, name_of
+from proof.crash.storm import side_by_side
 from proof.crash.triggers import Scene, Triggers
 from worker.cannot_start import CannotStart
 
@@ -147,3 +148,21 @@ async def test_a_full_disk_fails_every_write_and_is_freed_again(tmp_path: Path) 
         while target.read_text() != "x":
             await asyncio.sleep(0.02)
     await writing.stop()
+
+
+async def test_what_is_done_side_by_side_ends_with_its_first_error_as_it_is() -> None:
+    ended: list[str] = []
+
+    async def for_ever() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append("stopped")
+
+    async def failing() -> None:
+        await asyncio.sleep(0)
+        raise CannotStart("no more.")
+
+    with pytest.raises(CannotStart, match=r"^no more\.$"):
+        await side_by_side(for_ever(), failing())
+    assert ended == ["stopped"]
