@@ -15,6 +15,7 @@ import pytest
 from cardhold.fields import instant_text
 from tests.workflows.checks import adds_up, agrees
 from tests.workflows.stack import Json, Reserved, Stack, usd
+from tests.workflows.test_weather_order import turns
 
 DESK = {"operator": "desk", "reason": "seen in the gateway's portal"}
 
@@ -261,6 +262,20 @@ async def test_throttling_is_waited_out_and_nothing_is_unknown(stack: Stack) -> 
 
     assert hold["captured"] == usd(100_00)
     assert monotonic() - started >= 2
+    agrees(hold, await stack.book())
+
+
+async def test_what_was_surely_not_sent_is_sent_again_and_not_looked_up_without_a_key_too(
+    stack: Stack,
+) -> None:
+    reserved, _ = await stack.start(gateway="keyless")
+    await stack.fault("capture", "throttle", times=2, retry_after_s=1)
+    hold = await reserved.update("capture")
+
+    assert hold["captured"] == usd(100_00)
+    # An attempt leaves word for the next one with its heartbeat: it has sent nothing.
+    activities = [activity for activity, _ in await turns(reserved)]
+    assert activities[activities.index("capture") :] == ["capture"]
     agrees(hold, await stack.book())
 
 
