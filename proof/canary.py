@@ -115,9 +115,12 @@ class _Loader(SourceFileLoader):
 
 def _hunt(defect: Defect, seeds: range, answers: TextIO) -> None:
     """Play until a seed shows something that is the defect's; a line for each that may."""
+    parent = os.getppid()
     put_in(defect)
     play = _player()
     for seed in seeds:
+        if os.getppid() != parent:
+            return  # nobody is left who would hear of it
         laws = _broken(play, seed, defect.place)
         if laws:
             sys.stdout.write(json.dumps({"seed": seed, "laws": laws}) + "\n")

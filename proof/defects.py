@@ -57,6 +57,7 @@ _NAMES = (
         "        if ask is None or ask.answered:\n            return None\n"
         "        if not command.says",
         "an instruction that is answered need not be remembered",
+        place="stax-parts",
     ),
 )
 
@@ -85,6 +86,7 @@ _LADDER = (
         "return self._call.kind in gateway.capabilities.idempotent or self._may_repeat",
         "return True",
         "every gateway takes a key, so whatever is lost is sent again",
+        place="xmoney",
     ),
     Defect(
         "absent_at_once",
@@ -92,6 +94,7 @@ _LADDER = (
         "too_soon = proof_from is not None and self._now < proof_from",
         "too_soon = False",
         "what is not found is not there",
+        place="xmoney",
     ),
     Defect(
         "refused_again_is_refused",
@@ -99,6 +102,7 @@ _LADDER = (
         "if (not self._is_first or self._call.repeated) and not self._call.patient:",
         "if False:",
         "a decline of the second attempt is a decline",
+        place="stax",
     ),
     Defect(
         "nothing_sent_by_the_last_attempt",
@@ -106,6 +110,7 @@ _LADDER = (
         "        if self._is_first:\n            activity.heartbeat",
         "        if True:\n            activity.heartbeat",
         "this attempt has sent nothing, and the one before it does not matter",
+        place="xmoney",
     ),
     Defect(
         "look_first_not_asked",
@@ -113,6 +118,7 @@ _LADDER = (
         "self._look_first = look_first or call.look_first",
         "self._look_first = look_first",
         "the key makes a second sending harmless anyway",
+        place="xmoney",
     ),
     Defect(
         "restored_store_not_heeded",
@@ -120,6 +126,7 @@ _LADDER = (
         "self._look_first = look_first or call.look_first",
         "self._look_first = call.look_first",
         "the workflow knows best whether to look first",
+        place="xmoney",
     ),
     Defect(
         "release_without_a_look",
@@ -127,6 +134,7 @@ _LADDER = (
         "releases = self._call.kind is OperationKind.RELEASE",
         "releases = False",
         "a release can do no harm",
+        place="stax",
     ),
     Defect(
         "sent_however_late",
@@ -148,6 +156,7 @@ _LADDER = (
         "if cause is not None and cause.type == Failure.UNDECIDED:",
         "if False:",
         "the key lives, so it is sent again, whatever the answer was",
+        place="stax",
     ),
     Defect(
         "keys_live_for_ever",
@@ -155,6 +164,7 @@ _LADDER = (
         "left = entry.sent_at + can.key_life / 2 - workflow.now()",
         "left = entry.sent_at + can.key_life * 1000 - workflow.now()",
         "a gateway that takes a key keeps it",
+        place="stax",
     ),
     Defect(
         "no_processing_time",
@@ -162,6 +172,7 @@ _LADDER = (
         "absent_after = lost_at + processing",
         "absent_after = lost_at",
         "the look-up comes after the sending, so it sees what was sent",
+        place="xmoney",
     ),
     Defect(
         "reset_not_noticed",
@@ -169,6 +180,7 @@ _LADDER = (
         "return self._began_reset or workflow.random_seed() != self._seed",
         "return False",
         "a replay brings the state back, so a reset is nothing special",
+        place="xmoney",
     ),
     Defect(
         "second_run_not_noticed",
@@ -176,6 +188,7 @@ _LADDER = (
         "self.is_second_run = info.original_execution_run_id != info.run_id",
         "self.is_second_run = False",
         "a run has one id",
+        place="xmoney",
     ),
     Defect(
         "captured_before_forgotten",

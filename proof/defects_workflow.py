@@ -33,6 +33,7 @@ IN_WORKFLOW = (
         'why = "approved for less"\n'
         "                settled = Settled(ending=Ending.DECLINED, detail=why)",
         "it counts as a decline, and a decline holds nothing",
+        place="payroc",
     ),
     Defect(
         "rest_not_freed",
@@ -76,6 +77,7 @@ IN_WORKFLOW = (
         "self.record.deadline_capture_tried = True",
         "self.record.deadline_capture_tried = False",
         "a refused capture is tried again",
+        place="xmoney",
     ),
     Defect(
         "earlier_run_not_compared",
@@ -83,6 +85,7 @@ IN_WORKFLOW = (
         "has_reason = is_told_to or (was_here and not self._has_looked)",
         "has_reason = is_told_to",
         "what this run has is what there is",
+        place="payroc",
     ),
     Defect(
         "closed_with_callers_waiting",
@@ -148,6 +151,7 @@ IN_WORKFLOW = (
         "return self._record.others_at if self._record.life.state in RESTING else None",
         "return None",
         "one workflow per reservation, one hold per workflow",
+        place="sibs",
     ),
     Defect(
         "persons_word_not_heard",
@@ -201,6 +205,7 @@ IN_DOMAIN = (
         "    if entry.state is OperationState.DONE:\n        record.ledger.authorize(",
         "    if entry.state is not OperationState.SENT:\n        record.ledger.authorize(",
         "the adjustment has an ending, so the total is the new one",
+        place="payroc",
     ),
     Defect(
         "any_capture_is_ours",
@@ -215,6 +220,7 @@ IN_DOMAIN = (
         "    if payment.state is PaymentState.PENDING:\n        return None",
         "    if payment.state is PaymentState.PENDING:\n        return Ending.ABSENT",
         "what is not approved so far is not there",
+        place="xmoney",
     ),
     Defect(
         "rest_thought_held",
@@ -237,6 +243,7 @@ IN_DOMAIN = (
         "final = command.final or amount.amount_minor >= remaining",
         "final = command.final",
         "the caller says whether it is the last capture",
+        place="stax-parts",
     ),
     Defect(
         "deadline_takes_what_is_not_there",
