@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 import uuid
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,6 +25,7 @@ Json = Mapping[str, Any]
 
 #: The plan's own instructions are numbered from the second of a kind on.
 _DEADLINES = ("deadline", *(f"deadline~{number}" for number in range(2, 100)))
+_KEY_IN_BODY = re.compile(rb'"idempotency_id": ?"([^"]+)"')
 _FINAL = frozenset({"captured", "released", "expired", "abandoned"})
 _PARTS = ("captured", "released", "expired", "remaining")
 #: What an update may fail with; anything else is no answer.
@@ -64,12 +66,14 @@ class Told:
     """What a caller was told about one instruction.
 
     Attributes:
+        asked_at: When it was sent.
         answer: The hold, where it was answered with one.
         error: The error's type, where it failed.
     """
 
     instruction: Instruction
     at: float
+    asked_at: float = 0.0
     answer: Json | None = None
     error: str | None = None
     hold: Json | None = None
@@ -104,9 +108,11 @@ class Witness:
     replays: Sequence[str] = ()
     events: int = 0
     happened: Counter[str] = field(default_factory=Counter[str])
-    outside: set[str] = field(default_factory=set[str])
-    """What somebody did at the gateway's portal, past us: the keys of its effects."""
     resolved: bool = False
+    cancelled_at: float | None = None
+    """When somebody cancelled the run."""
+    signalled: list[Instruction] = field(default_factory=list[Instruction])
+    """The signals that the server has taken."""
     unanswered: int = 0
     troubled_until: float = 0.0
     """When the last thing went wrong on the wire or with a worker."""
@@ -133,10 +139,7 @@ def _money(seen: Witness) -> Iterable[Violation]:
     ours = [book for book in seen.books if book["state"] != "declined"]
     yield from _twice(ours, seen)
     captures = [
-        (book, effect)
-        for book in ours
-        for effect in book["effects"]
-        if effect["kind"] == "capture" and effect["key"] not in seen.outside
+        (book, effect) for book in ours for effect in book["effects"] if effect["kind"] == "capture"
     ]
     yield from _captures_wanted(plan, captures, seen)
     for book in ours:
@@ -238,13 +241,13 @@ def _releases_wanted(plan: Plan, book: Json, seen: Witness) -> Iterable[Violatio
 def _wire(seen: Witness) -> Iterable[Violation]:
     plan, place = seen.plan, seen.plan.place
     bodies: dict[str, bytes] = {}
-    keys = _keys(plan)
+    keys = _keys(plan) if place.keyed and not _has_nameless(plan) else None
     for exchange in seen.exchanges:
-        key = exchange.key
+        key = _key_of(exchange)
         if key is not None:
             if bodies.setdefault(key, exchange.body) != exchange.body:
                 yield Violation("S10", f"key {key} was sent with another body")
-            if key not in keys and not _has_nameless(plan):
+            if keys is not None and key not in keys:
                 yield Violation(
                     "S10", f"{exchange.operation} went under {key}, which is no key of ours"
                 )
@@ -259,6 +262,12 @@ def _wire(seen: Witness) -> Iterable[Violation]:
 def _has_an_amount(exchange: Exchange) -> bool:
     """Each gateway's captures name their amount, in one word or another."""
     return b"mount" in exchange.body or b"total" in exchange.body
+
+
+def _key_of(exchange: Exchange) -> str | None:
+    """Its idempotency key: in the header, or in the body where the gateway wants it there."""
+    in_body = _KEY_IN_BODY.search(exchange.body)
+    return exchange.key or (in_body[1].decode() if in_body else None)
 
 
 def _keys(plan: Plan) -> set[str]:
@@ -363,7 +372,9 @@ def _agrees(seen: Witness, view: Json) -> Iterable[Violation]:
 def _lapsed(seen: Witness) -> Iterable[Violation]:
     """A hold lapses only where something stood in the way, or somebody was told."""
     plan = seen.plan
-    if plan.known_life_s > plan.life_s or seen.attentions or plan.has("lie"):
+    # Everybody is told that an expiry is near: that alone excuses nothing.
+    told = seen.attentions - {"expiring_soon"}
+    if plan.known_life_s > plan.life_s or told or plan.has("lie"):
         return
     for book in seen.books:
         for effect in book["effects"]:

@@ -50,11 +50,21 @@ ACCIDENTS: Mapping[str, float] = {
     "terminate": 0.2,
     "second_cluster": 0.4,
     "restore": 0.7,
-    "portal_capture": 0.3,
     "lie": 0.2,
+    "standstill": 0.7,
+    "server_away": 0.5,
 }
 _RATES = (0.0, 0.02, 0.08, 0.08, 0.25, 0.6)
-_RETRY_AFTERS = ("0", "1", "7", "-1", "1000000000", "soon", "Mon, 07 Jan 2030 09:00:30 GMT")
+_RETRY_AFTERS = (
+    "43200",
+    "0",
+    "1",
+    "7",
+    "-1",
+    "1000000000",
+    "soon",
+    "Mon, 07 Jan 2030 09:00:30 GMT",
+)
 _GARBAGE: tuple[Mapping[str, Any], ...] = (
     {"amuont": {"amount_minor": 1, "currency": "USD"}},
     {"amount": {"amount_minor": -5, "currency": "USD"}},
@@ -324,7 +334,7 @@ class _Drawing:
         return Manners(
             task_latency_s=dice.choice((0.0, 0.02, 0.02, 3.0)),
             task_s=dice.choice((0.0, 0.0, 0.05, 1.0)),
-            evicts=dice.choice((0.0, 0.1, 0.1, 1.0)),
+            evicts=dice.choice((0.0, 0.1, 0.1, 0.1, 0.1, 0.3, 0.3, 1.0)),
             flags=dice.choice(((), (), (2,))),
         )
 
@@ -340,6 +350,8 @@ def _lasting(dice: random.Random, kind: str, life_s: float) -> float:
     match kind:
         case "kill":
             return dice.choice((0.1, 5.0, 60.0, 600.0))
+        case "standstill" | "server_away":
+            return dice.choice((5.0, 40.0, 120.0))
         case "absence":
             return dice.choice((60.0, HOUR, 0.3 * life_s, 0.9 * life_s, 1.1 * life_s))
         case "outage":

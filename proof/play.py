@@ -16,13 +16,14 @@ from urllib.parse import urlencode
 from temporalio.api.common.v1 import Payload
 from yarl import URL
 
+from proof.laws import more
 from proof.oracle import Json, Told, Violation, Witness, derived_key, derived_reference, judge
 from proof.plan import HOUR, Accident, Instruction, Plan, draw
 from proof.world.accounts import settings_of
 from proof.world.bank import Bank
 from proof.world.line import Exchange, Network, Weather
 from proof.world.loop import VirtualLoop, run
-from proof.world.temporal import Answer, Gone, Run, Status, Temporal
+from proof.world.temporal import Answer, Gone, NoWord, Run, Status, Temporal
 from proof.world.worker import SimulatedWorker
 
 # A caller's own time-out, above the 45 s in which an update answers.
@@ -41,6 +42,7 @@ class Result:
         violations: What was wrong; nothing should be.
         seen: All that was seen.
         runs: Every run, with its history.
+        seconds: How long it took in the world.
     """
 
     plan: Plan
@@ -49,6 +51,7 @@ class Result:
     violations: list[Violation]
     seen: Witness
     runs: Sequence[Run]
+    seconds: float
     happened: Mapping[str, int] = field(default_factory=dict[str, int])
 
 
@@ -67,9 +70,10 @@ def play_plan(plan: Plan) -> Result:
         plan,
         world.trace,
         hashlib.sha256(text.encode()).hexdigest()[:16],
-        judge(seen),
+        [*judge(seen), *more(seen)],
         seen,
         world.runs(),
+        loop.time(),
         dict(seen.happened),
     )
 
@@ -207,7 +211,7 @@ class _World:
         temporal.employ(self._new_worker(f"worker {self._workers}"))
 
     def _start(self, temporal: Temporal, *, again: bool = False) -> None:
-        with contextlib.suppress(Gone):
+        with contextlib.suppress(Gone, NoWord):
             temporal.start(self._workflow_id, [_payload(self.plan.request)], again=again)
             self._later(self.loop.time(), lambda: self._ask_whether_authorized(temporal))
 
@@ -240,27 +244,40 @@ class _World:
         try:
             self._temporal.signal(self._workflow_id, instruction.name, payloads)
             self.tell("signal", str(instruction))
-        except Gone:
-            self.tell("signal", f"{instruction}: too late")
+            self.seen.signalled.append(instruction)
+        except (Gone, NoWord) as error:
+            self.tell("signal", f"{instruction}: {type(error).__name__}")
 
     async def _update(self, temporal: Temporal, instruction: Instruction, update_id: str) -> None:
         payloads = [] if instruction.body is None else [_payload(instruction.body)]
         self.tell("update", f"{instruction}")
-        try:
-            async with asyncio.timeout(_CALLER_WAITS_S):
-                answer = await temporal.update(
-                    self._workflow_id, instruction.name, payloads, update_id
-                )
-        except Gone:
-            self.tell("answer", f"{instruction.name}: the run has ended")
+        asked_at = self.loop.time()
+        waits = asyncio.ensure_future(
+            temporal.update(self._workflow_id, instruction.name, payloads, update_id)
+        )
+        await asyncio.wait([waits], timeout=_CALLER_WAITS_S)
+        if waits.done():
+            self._ended_update(instruction, asked_at, waits)
             return
-        except TimeoutError:
-            self.tell("answer", f"{instruction.name}: none in time")
-            return
-        self._note(instruction, answer)
+        self.tell("answer", f"{instruction.name}: none in time")
+        # The caller has gone; what they would have been told is judged all the same.
+        waits.add_done_callback(lambda ended: self._ended_update(instruction, asked_at, ended))
 
-    def _note(self, instruction: Instruction, answer: Answer) -> None:
-        told = Told(instruction, self.loop.time())
+    def _ended_update(
+        self, instruction: Instruction, asked_at: float, ended: asyncio.Future[Answer]
+    ) -> None:
+        if ended.cancelled():
+            return
+        error = ended.exception()
+        if error is None:
+            self._note(instruction, ended.result(), asked_at)
+        elif isinstance(error, (Gone, NoWord)):
+            self.tell("answer", f"{instruction.name}: the run has ended")
+        else:
+            raise error
+
+    def _note(self, instruction: Instruction, answer: Answer, asked_at: float) -> None:
+        told = Told(instruction, self.loop.time(), asked_at)
         if answer.failure is not None:
             told.error = answer.failure.application_failure_info.type
             self.tell("answer", f"{instruction.name}: {told.error}, {answer.failure.message}")
@@ -353,8 +370,7 @@ class _World:
                 "adjust": amount in (book["authorized_minor"], _left(book)),
             }
             done = happened[kind]
-        if self.plan.has("lie") and not self.seen.happened["lied"]:
-            self.seen.happened["lied"] = 1
+        if self.plan.has("lie") and self._dice("lie").random() < 0.5:
             done = not done
         named = operation["operation_id"].replace("/", "-")
         head = {
@@ -380,7 +396,10 @@ class _World:
             return None
         if not run.tasks or not asked.workers:
             return None
-        payload = await asked.query(self._workflow_id, "hold")
+        try:
+            payload = await asked.query(self._workflow_id, "hold")
+        except NoWord:
+            return None
         return json.loads(payload.data) if payload else None
 
     # The wire.
@@ -475,7 +494,7 @@ class _World:
         self.seen.happened[accident.kind] += 1
         self.seen.happened["coming"] += 1
         try:
-            with contextlib.suppress(Gone):
+            with contextlib.suppress(Gone, NoWord):
                 await getattr(self, f"_{accident.kind}")(accident)
         finally:
             self.seen.happened["coming"] -= 1
@@ -509,13 +528,14 @@ class _World:
     async def _cancel(self, accident: Accident) -> None:
         del accident
         self._temporal.cancel(self._workflow_id)
+        self.seen.cancelled_at = self.loop.time()
 
     async def _terminate(self, accident: Accident) -> None:
         del accident
         self._temporal.terminate(self._workflow_id)
 
     async def _terminate_and_start(self, accident: Accident) -> None:
-        with contextlib.suppress(Gone):
+        with contextlib.suppress(Gone, NoWord):
             self._temporal.terminate(self._workflow_id)
         await asyncio.sleep(accident.lasts_s)
         self._start(self._temporal, again=True)
@@ -543,9 +563,15 @@ class _World:
         await asyncio.sleep(accident.lasts_s)
         self._employ(temporal)
 
-    async def _portal_capture(self, accident: Accident) -> None:
-        """Somebody takes money at the gateway itself. Left out of this world so far."""
-        del accident
+    async def _standstill(self, accident: Accident) -> None:
+        """SIGSTOP, and SIGCONT later: its attempts go on as if nothing had been."""
+        for worker in list(self._temporal.workers):
+            cast("SimulatedWorker", worker).stand_still(accident.lasts_s)
+        await asyncio.sleep(accident.lasts_s)
+
+    async def _server_away(self, accident: Accident) -> None:
+        self._temporal.away(accident.lasts_s)
+        await asyncio.sleep(accident.lasts_s)
 
     async def _lie(self, accident: Accident) -> None:
         """The person at the desk may say what is not so, from the start."""

@@ -1,0 +1,158 @@
+"""Laws beside the books: what came first, what was due, what was dropped, and what was of no use.
+
+Each is asserted only where nothing else explains what it sees: in a life without resets, restores
+and second runs, and mostly in calm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from itertools import pairwise
+from typing import Any
+
+from proof.oracle import Violation, Witness
+from proof.plan import HOUR
+from proof.world.loop import BEGINNING
+
+Json = Mapping[str, Any]
+
+# Accidents that make more than one run of a reservation, or take from one what it knew.
+_MANY_RUNS = (
+    "reset",
+    "reset_alone",
+    "restore",
+    "terminate",
+    "terminate_and_start",
+    "second_cluster",
+)
+# How long after its start an authorization may be sent: the contract's default, and a call.
+_AUTHORIZE_WITHIN_S = 15 * 60 + 60
+# An update answers within 45 seconds; a worker may be slow to say so.
+_ANSWERED_WITHIN_S = 60.0
+# A gateway that says "later" is asked again within minutes; one that is gone, within six hours.
+_LEFT_ALONE_S = 7 * HOUR
+_TOO_MANY_REQUESTS = 429
+_QUEUED = frozenset({"adjust", "capture", "release", "authorize"})
+_DECIDED = frozenset({"done", "declined", "not_done"})
+
+
+def more(seen: Witness) -> Iterable[Violation]:
+    """Every law of these that was broken."""
+    if any(seen.plan.has(kind) for kind in (*_MANY_RUNS, "lie")):
+        return
+    yield from _sent_in_time(seen)
+    yield from _asked_again(seen)
+    yield from _heard(seen)
+    yield from _rest_is_free(seen)
+    yield from _of_use(seen)
+    if seen.view is not None:
+        yield from _in_order(seen, seen.view)
+        yield from _nothing_dropped(seen, seen.view)
+        yield from _done_in_time(seen, seen.view)
+
+
+def _sent_in_time(seen: Witness) -> Iterable[Violation]:
+    """A worker that comes back late blocks nobody's card."""
+    if any(each.name == "authorize" for each in seen.plan.instructions):
+        return
+    for exchange in seen.exchanges:
+        if exchange.operation == "authorize" and exchange.at > _AUTHORIZE_WITHIN_S:
+            yield Violation("X6", f"an authorization was sent after {exchange.at / 60:.0f} minutes")
+
+
+def _asked_again(seen: Witness) -> Iterable[Violation]:
+    """Whatever a gateway says of when to come back, a hold does not wait for days."""
+    for exchange, following in pairwise(seen.exchanges):
+        gap = following.at - exchange.at
+        if exchange.status == _TOO_MANY_REQUESTS and gap > _LEFT_ALONE_S:
+            yield Violation("L8", f"after a 429 the gateway was left alone for {gap / HOUR:.1f} h")
+
+
+def _heard(seen: Witness) -> Iterable[Violation]:
+    """While a worker is there an update is answered within its time, whatever the gateway does."""
+    if seen.plan.accidents:
+        return
+    for told in seen.told:
+        waited = told.at - told.asked_at
+        if waited > _ANSWERED_WITHIN_S:
+            yield Violation("L5", f"{told.instruction} was answered after {waited:.0f} s")
+
+
+def _rest_is_free(seen: Witness) -> Iterable[Violation]:
+    """After the last capture nothing is held; whoever is told that it is done may rely on it."""
+    for told in seen.told:
+        answer = told.answer
+        if answer is None or told.instruction.name != "capture" or answer["attention"]:
+            continue
+        is_final = (told.instruction.body or {}).get("final", True)
+        rest = answer["remaining"]["amount_minor"]
+        if is_final and rest and all(each["state"] in _DECIDED for each in answer["operations"]):
+            yield Violation("S8", f"{rest} is still held after the last capture")
+
+
+def _of_use(seen: Witness) -> Iterable[Violation]:
+    """Where nothing ever went wrong, a good card is charged with what was asked for."""
+    plan = seen.plan
+    quiet = not seen.happened.keys() - {"coming"} and plan.heals_at is not None
+    if not quiet or plan.accidents or plan.request["payment_method"] != plan.place.card:
+        return
+    asked = plan.request["amount"]["amount_minor"]
+    placed = [
+        effect["amount_minor"]
+        for book in seen.books
+        for effect in book["effects"]
+        if effect["kind"] == "authorize"
+    ]
+    if placed != [asked]:
+        yield Violation("U1", f"{asked} were asked for in perfect calm, and held were {placed}")
+    for told in seen.told:
+        if told.error == "Declined":
+            yield Violation("U1", f"{told.instruction} was declined, and nobody had declined it")
+
+
+def _in_order(seen: Witness, view: Json) -> Iterable[Violation]:
+    """What came first is carried out first."""
+    names = [each["command_id"] for each in view["operations"]]
+    sent = [
+        (seen.sent_at[number], each)
+        for number, each in enumerate(seen.plan.instructions)
+        if number in seen.sent_at
+        and each.command_id in names
+        and not each.repeats
+        and each.name in _QUEUED
+    ]
+    for (at, first), (later, second) in pairwise(sorted(sent, key=lambda pair: pair[0])):
+        # In one workflow task, signals come before updates.
+        apart = later - at >= 1 and not (second.is_signal and not first.is_signal)
+        if apart and names.index(first.command_id or "") > names.index(second.command_id or ""):
+            yield Violation("X4", f"{second} was carried out before {first}")
+
+
+def _nothing_dropped(seen: Witness, view: Json) -> Iterable[Violation]:
+    """A signal is carried out, or kept with the reason why not."""
+    refused = {each["name"] for each in view["refused"]}
+    names = {each["command_id"] for each in view["operations"]}
+    for each in seen.signalled:
+        carried_out = each.is_valid and (each.command_id or "") in {"", *names}
+        leaves_none = each.is_valid and each.name in {"release", "reschedule"}
+        if not carried_out and not leaves_none and each.name not in refused:
+            yield Violation("X3", f"{each} was dropped")
+
+
+def _done_in_time(seen: Witness, view: Json) -> Iterable[Violation]:
+    """A plan, or a cancellation, is followed at its hour, unless something is in the way."""
+    # Everybody is told that an expiry is near: that alone excuses nothing.
+    if view["closed_at"] is None or seen.attentions - {"expiring_soon"}:
+        return
+    closed_at = _seconds(view["closed_at"])
+    due = [("its deadline", _seconds(view["deadline"]))] if view["deadline"] else []
+    due += [("it was cancelled", seen.cancelled_at)] if seen.cancelled_at is not None else []
+    for what, at in due:
+        late = closed_at - max(at, seen.troubled_until)
+        if late > 2 * HOUR:
+            yield Violation("L3", f"closed {late / HOUR:.1f} h after {what}")
+
+
+def _seconds(instant: str) -> float:
+    return (datetime.fromisoformat(instant) - BEGINNING).total_seconds()

@@ -1,0 +1,249 @@
+"""``./scripts/simulate``: plays seeds by the thousand, and prints what was lived through."""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import hashlib
+import json
+import logging
+import os
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from itertools import islice
+from multiprocessing import get_context
+from pathlib import Path
+
+from proof import canary, real, small_scope
+from proof.oracle import Violation
+from proof.places import PLACES
+from proof.play import Result, play
+
+#: Seeds that have shown something once, each with the place that it was played at.
+KNOWN = Path(__file__).with_name("seeds.txt")
+_HERE = Path(__file__).parent.parent
+_SEEDS_DEFAULT = 2_000
+_CHUNK = 25
+_SHOWN_MAX = 5
+# A scenario makes many small objects that live as long as it does: looking for cycles after every
+# few hundred costs a tenth of the time.
+_GARBAGE_AFTER = 50_000
+
+Named = tuple[int, str | None]
+
+
+@dataclass
+class Tally:
+    """What some scenarios came to.
+
+    Attributes:
+        digests: Each one's seed, place and hash of its trace.
+        happened: How often each accident, and each trouble on the wire, came about.
+        broken: The seeds that broke a law, with the place and the laws.
+    """
+
+    scenarios: int = 0
+    days: float = 0.0
+    calls: int = 0
+    tasks: int = 0
+    effects: int = 0
+    cpu_s: float = 0.0
+    digests: list[str] = field(default_factory=list[str])
+    happened: Counter[str] = field(default_factory=Counter[str])
+    by_place: Counter[str] = field(default_factory=Counter[str])
+    broken: list[tuple[int, str, list[str]]] = field(
+        default_factory=list[tuple[int, str, list[str]]]
+    )
+
+    def add(self, other: Tally) -> None:
+        """Take the other's figures in."""
+        self.scenarios += other.scenarios
+        self.days += other.days
+        self.calls += other.calls
+        self.tasks += other.tasks
+        self.effects += other.effects
+        self.cpu_s += other.cpu_s
+        self.digests += other.digests
+        self.happened += other.happened
+        self.by_place += other.by_place
+        self.broken += other.broken
+
+    def count(self, result: Result) -> None:
+        """Take one scenario in."""
+        account = result.plan.place.account
+        self.scenarios += 1
+        self.days += result.seconds / 86_400
+        self.calls += len(result.seen.exchanges)
+        self.tasks += sum(len(run.tasks) for run in result.runs)
+        self.effects += sum(len(book["effects"]) for book in result.seen.books)
+        self.digests.append(f"{result.plan.seed} {account} {result.hash}")
+        self.happened += Counter({k: n for k, n in result.happened.items() if n > 0})
+        self.by_place[account] += 1
+        if result.violations:
+            laws = [str(violation) for violation in result.violations]
+            self.broken.append((result.plan.seed, account, laws))
+
+    @property
+    def digest(self) -> str:
+        """One hash of all traces, in the order of their seeds: the same for the same code."""
+        return hashlib.sha256("\n".join(sorted(self.digests)).encode()).hexdigest()[:16]
+
+
+def some(named: Sequence[Named]) -> Tally:
+    """Play some seeds in this process."""
+    logging.disable(logging.CRITICAL)
+    gc.set_threshold(_GARBAGE_AFTER)
+    tally, began = Tally(), time.process_time()
+    for seed, place in named:
+        try:
+            tally.count(play(seed, place))
+        except Exception as error:  # noqa: BLE001 - a world that breaks is a find like any other
+            told = [str(Violation("L6", f"the world broke: {type(error).__name__}: {error}"))]
+            tally.broken.append((seed, place or "any", told))
+            tally.scenarios += 1
+    tally.cpu_s = time.process_time() - began
+    return tally
+
+
+def many(named: Iterable[Named], jobs: int) -> Iterator[Tally]:
+    """Play seeds in processes of their own, and give the figures as they come."""
+    source = iter(named)
+    chunks = iter(lambda: list(islice(source, _CHUNK)), [])
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        yield from pool.map(some, chunks)
+
+
+def known() -> list[Named]:
+    """The seeds that CI replays for ever."""
+    lines = KNOWN.read_text(encoding="utf-8").splitlines() if KNOWN.exists() else []
+    fields = [line.split("#")[0].split() for line in lines]
+    return [(int(each[0]), each[1]) for each in fields if each]
+
+
+def keep(broken: Sequence[tuple[int, str, list[str]]]) -> None:
+    """Add seeds to the list, each with what it has shown."""
+    listed = {(seed, place) for seed, place in known()}
+    fresh = [each for each in broken if (each[0], each[1]) not in listed]
+    with KNOWN.open("a", encoding="utf-8") as file:
+        for seed, place, laws in fresh:
+            file.write(f"{seed} {place}  # {laws[0][:100]}\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Play, print, and answer 1 where a law was broken."""
+    told = _parser().parse_args(arguments)
+    if told.defects:
+        return canary.main([])
+    if told.small_scope:
+        return small_scope.main([])
+    if told.real:
+        return real.main([])
+    if told.seed is not None and told.seeds is None:
+        return _one(told.seed, told.gateway)
+    first, count = told.seed or 1, told.seeds or _SEEDS_DEFAULT
+    named: Iterable[Named] = (
+        known() if told.known else ((seed, told.gateway) for seed in range(first, first + count))
+    )
+    began = time.perf_counter()
+    tally = Tally()
+    for part in many(named, told.jobs):
+        tally.add(part)
+        for seed, place, laws in part.broken:
+            _say_broken(seed, place, laws)
+    if tally.broken and not told.forget:
+        keep(tally.broken)
+    what = "the known seeds" if told.known else f"seeds {first} to {first + count - 1}"
+    _print(tally, what, time.perf_counter() - began, told)
+    return 1 if tally.broken else 0
+
+
+def _one(seed: int, gateway: str | None) -> int:
+    """Play one seed and show all of it."""
+    logging.disable(logging.CRITICAL)
+    result = play(seed, gateway)
+    for line in result.trace:
+        sys.stdout.write(f"{line}\n")
+    sys.stdout.write(f"\nseed {seed} at {result.plan.place.account}, trace {result.hash}\n")
+    for violation in result.violations:
+        sys.stdout.write(f"broken: {violation}\n")
+    return 1 if result.violations else 0
+
+
+def _say_broken(seed: int, place: str, laws: Sequence[str]) -> None:
+    for law in laws[:_SHOWN_MAX]:
+        sys.stdout.write(f"seed {seed} at {place}: {law}\n")
+    sys.stdout.write(f"  replay it: ./scripts/simulate --seed {seed} --gateway {place}\n")
+    sys.stdout.flush()
+
+
+def _print(tally: Tally, what: str, seconds: float, told: argparse.Namespace) -> None:
+    an_hour = 3600 * tally.scenarios / tally.cpu_s if tally.cpu_s else 0.0
+    figures = {
+        "played": what,
+        "commit": _commit(),
+        "scenarios": tally.scenarios,
+        "at": dict(sorted(tally.by_place.items())),
+        "virtual days": round(tally.days),
+        "gateway calls": tally.calls,
+        "workflow tasks": tally.tasks,
+        "effects in the books": tally.effects,
+        "accidents and troubles": dict(sorted(tally.happened.items())),
+        "seconds": round(seconds, 1),
+        "scenarios an hour and core": round(an_hour),
+        "trace": tally.digest,
+        "broken laws": sum(len(laws) for _, _, laws in tally.broken),
+        "seeds that broke one": len(tally.broken),
+    }
+    if told.json:
+        sys.stdout.write(f"{json.dumps(figures)}\n")
+        return
+    for name, value in figures.items():
+        shown = (
+            ", ".join(f"{key} {number}" for key, number in value.items())
+            if isinstance(value, dict)
+            else f"{value:,}"
+            if isinstance(value, int)
+            else value
+        )
+        sys.stdout.write(f"{name:<28}{shown}\n")
+
+
+def _commit() -> str:
+    """The commit, marked where the files differ from it; unknown outside of a checkout."""
+    git = ["git", "-C", str(_HERE), "describe", "--always", "--dirty", "--abbrev=12"]
+    try:
+        ended = subprocess.run(git, capture_output=True, text=True, check=True)  # noqa: S603 - fixed
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return ended.stdout.strip()
+
+
+def _parser() -> argparse.ArgumentParser:
+    places = sorted({name for place in PLACES for name in (place.account, place.gateway)})
+    parser = argparse.ArgumentParser(prog="./scripts/simulate", description=__doc__)
+    parser.add_argument("--seeds", type=_count, help=f"how many to play ({_SEEDS_DEFAULT})")
+    parser.add_argument(
+        "--seed", type=int, help="the first of them (1); alone: play this one and show its trace"
+    )
+    parser.add_argument("--gateway", choices=places, help="one gateway, or one account; else any")
+    parser.add_argument("--jobs", type=_count, default=os.cpu_count() or 1, help="processes")
+    parser.add_argument("--known", action="store_true", help="the seeds that have shown something")
+    parser.add_argument("--forget", action="store_true", help="add no broken seed to that list")
+    parser.add_argument("--json", action="store_true", help="print the figures as JSON")
+    other = parser.add_mutually_exclusive_group()
+    other.add_argument("--defects", action="store_true", help="find every seeded defect")
+    other.add_argument("--small-scope", action="store_true", help="every choice at the first calls")
+    other.add_argument("--real", action="store_true", help="compare a sample with a real server")
+    return parser
+
+
+def _count(text: str) -> int:
+    number = int(text) if text.isdigit() else 0
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be a whole number from 1")
+    return number
