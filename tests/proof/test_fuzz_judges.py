@@ -263,7 +263,7 @@ def _done(code: int, *, out: str = "", err: str = "", error: Exception | None = 
     ],
 )
 def test_a_command_that_does_not_end_as_documented_is_wrong(done: Result) -> None:
-    typed = Typed(("show", "4242 4242 4242 4242", TOKEN), b"")
+    typed = Typed(("show", "4242 4242 4242 4242", "--token", TOKEN), b"")
     command_line.is_well_ended(typed, _done(2, err="cardhold: wrong\n"))
     with pytest.raises(Wrong):
         command_line.is_well_ended(typed, done)
