@@ -74,8 +74,9 @@ FOLLOWS: dict[Means, tuple[str, str]] = {
     Means.UNAUTHORIZED: (
         "did not move",
         (
-            "an authorization is `not_done` and another card may be given; all else is sent again "
-            "until somebody has mended the credentials"
+            "the sending of an authorization that surely was not sent before is `not_done`, and "
+            "another card may be given; a look and all else are tried again until somebody has "
+            "mended the credentials"
         ),
     ),
     Means.REFUSED: (
@@ -103,8 +104,8 @@ FOLLOWS: dict[Means, tuple[str, str]] = {
     Means.NO_ANSWER: (
         "may have moved",
         (
-            "the same key and body again, for half the key's life and in the same run; where no "
-            "key makes that harmless, as undecided"
+            "the same key and body again, for half the key's life and in the same run (an "
+            "authorization is looked for before); where no key makes that harmless, as undecided"
         ),
     ),
     Means.UNDECIDED: (

@@ -24,8 +24,9 @@ WHILE_SOMEBODY_WAITS = RetryPolicy(
     maximum_interval=timedelta(seconds=5),
 )
 
-# When nobody waits any more. Five minutes at most: a gateway that answers for one hour before
-# a deadline is asked twelve times in it, and a week's outage costs no history event.
+# When nobody waits any more. Up to five minutes; after the twentieth attempt an activity says
+# itself how long to wait, longer and longer while no deadline is near (`domain.patience`). A
+# retry costs no history event, however long the outage.
 PATIENTLY = RetryPolicy(
     initial_interval=timedelta(seconds=1),
     backoff_coefficient=2,

@@ -13,7 +13,7 @@ import pytest
 from temporalio.common import RetryPolicy
 
 from domain.capabilities import Capabilities
-from domain.patience import CLOSE, hours_that_count, pause, turn
+from domain.patience import CLOSE, between_rounds, hours_that_count, pause, turn
 from tests.domain.records import NOW, held, starting
 from workflows import timing
 
@@ -134,3 +134,34 @@ def test_the_less_time_a_hold_has_left_the_sooner_is_its_turn(
     left: timedelta | None, *, by_plan: bool, nobody_waits: bool, its_turn: int
 ) -> None:
     assert turn(left, by_plan=by_plan, nobody_waits=nobody_waits) == its_turn
+
+
+def test_the_first_round_that_tells_nothing_is_followed_by_the_next_at_once() -> None:
+    assert [between_rounds(rounds, NOW, [NOW + DAY]) for rounds in (0, 1)] == [timedelta(0)] * 2
+
+
+def test_rounds_that_tell_nothing_come_less_and_less_often_up_to_every_six_hours() -> None:
+    far_ahead = NOW + 400 * DAY
+    pauses = [between_rounds(rounds, NOW, [far_ahead]) for rounds in range(2, 200)]
+    assert pauses[:3] == [timedelta(minutes=5), timedelta(minutes=10), timedelta(minutes=20)]
+    assert pauses == sorted(pauses)
+    assert {*pauses[7:]} == {6 * HOUR}
+
+
+@pytest.mark.parametrize(
+    ("left", "waited"),
+    [
+        (6 * HOUR, HOUR / 4),
+        (CLOSE, HOUR / 4),
+        (CLOSE + HOUR, HOUR),
+        (2 * DAY, 6 * HOUR),
+    ],
+)
+def test_rounds_come_every_quarter_of_an_hour_in_the_last_twelve(
+    left: timedelta, waited: timedelta
+) -> None:
+    assert between_rounds(100, NOW, [NOW + left]) == waited
+
+
+def test_an_hour_that_is_over_hurries_no_round() -> None:
+    assert between_rounds(100, NOW, [NOW - HOUR]) == 6 * HOUR
