@@ -56,6 +56,8 @@ DEFAULT_ADDRESS = "127.0.0.1:7233"
 _CONNECT_WITHIN = timedelta(seconds=10)
 # Temporal's own word for a run that closed after it had taken an update in.
 _CLOSED_UNDER_UPDATE = "AcceptedUpdateCompletedWorkflow"
+# And for an update that no worker has looked at, the task that brought it lost.
+_UNPROCESSED = "UnprocessedUpdate"
 
 # Temporal took the call for what it is and refused it: nothing reached the reservation.
 _REFUSED_BY_TEMPORAL = frozenset({
@@ -276,6 +278,8 @@ def _of_failure(
         return RunClosed()
     if cause.type in BY_TYPE:
         return _of_contract(cause)
+    if cause.type == _UNPROCESSED:
+        return NoAnswer("no worker has taken the update in")
     return _EndedFromOutside("failed") if of_run else CardholdError(cause.message)
 
 

@@ -36,6 +36,10 @@ def _operation_of(hold: Hold, command: Command) -> Operation | None:
     capture never came, the command was not carried out.
     """
     under_its_id = [o for o in hold.operations if o.command_id == command.command_id]
+    if command.name == "capture":
+        # What it left is freed under its id too, where the gateway frees nothing by itself.
+        own = [o for o in under_its_id if o.kind != "release"]
+        under_its_id = own or under_its_id
     if not under_its_id:
         return None
     last = under_its_id[-1]

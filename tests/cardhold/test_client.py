@@ -148,6 +148,15 @@ async def test_nothing_that_a_list_of_workflows_shows_holds_the_token_or_free_te
     assert summary == f"{request.reservation_id} · 100.00 USD at payroc"
 
 
+async def test_an_update_that_the_server_gave_up_on_may_yet_be_carried_out(
+    client: Client, request_for: Request
+) -> None:
+    name = (await client.start(request_for())).reservation_id
+
+    with pytest.raises(cardhold.OutcomeUnknown):
+        await client.capture(name, reason="fail as UnprocessedUpdate")
+
+
 @pytest.mark.parametrize("kind", BY_TYPE)
 async def test_every_error_type_of_the_contract_is_a_class_of_its_own(
     client: Client, request_for: Request, kind: str

@@ -42,6 +42,8 @@ def _hold(*operations: Shown) -> Hold:
         (read(Capture, CAPTURE), [("capture", "c", 8000, "done")]),
         (read(Capture, {"command_id": "c"}), [("capture", "c", 8000, "done")]),
         (read(Capture, CAPTURE), [("adjust", "c", 8000, "done"), ("capture", "c", 8000, "done")]),
+        # What it left on the card is freed under its id too.
+        (read(Capture, CAPTURE), [("capture", "c", 8000, "done"), ("release", "c", 2000, "done")]),
         (read(Adjust, {"command_id": "c", "by": "+1.00 USD"}), [("adjust", "c", 10100, "done")]),
         (read(Release, {"command_id": "c"}), [("release", "c", 2000, "done")]),
     ],
