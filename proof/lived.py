@@ -159,10 +159,16 @@ def _event(event: HistoryEvent, asked: dict[str, str]) -> str | None:
         case EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:
             scheduled = event.activity_task_scheduled_event_attributes
             return f"activity {scheduled.activity_type.name}"
-        case EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED:
-            request = event.workflow_execution_update_accepted_event_attributes.accepted_request
+        case EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ADMITTED:
+            # A reset's way to ask again.
+            request = event.workflow_execution_update_admitted_event_attributes.request
             asked[request.meta.update_id] = request.input.name
-            return f"accepted {request.input.name}"
+            return None
+        case EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED:
+            accepted = event.workflow_execution_update_accepted_event_attributes
+            if accepted.accepted_request.input.name:
+                asked[accepted.protocol_instance_id] = accepted.accepted_request.input.name
+            return f"accepted {asked[accepted.protocol_instance_id]}"
         case EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_COMPLETED:
             completed = event.workflow_execution_update_completed_event_attributes
             return f"answered {asked[completed.meta.update_id]}"

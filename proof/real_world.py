@@ -10,6 +10,9 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.enums.v1 import EventType
+from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from temporalio.client import (
     Client,
     WithStartWorkflowOperation,
@@ -26,7 +29,7 @@ from activities.holds import Holds
 from gateways.account import Account, World
 from gateways.accounts import build
 from proof.lived import Json, Lived, answer, commands_of_history, life
-from proof.plan import DAY, Instruction, Plan
+from proof.plan import DAY, Accident, Instruction, Plan
 from proof.world.accounts import settings_of
 from proof.world.bank import Bank
 from proof.world.line import Exchange, Network, Weather
@@ -40,7 +43,8 @@ SETTLES_AFTER_S = DAY
 # Past the deadline first, and at last past the hold's own end.
 _SKIP, _SKIPS_MAX = timedelta(hours=25), 9
 _RESTS_WITHIN_S = 60.0
-_LOOKS_EVERY_S = 0.1
+_LOOKS_EVERY_S, _QUERY_WITHIN = 0.1, timedelta(seconds=2)
+_ACKNOWLEDGED = frozenset({"external_change", "expiring_soon"})
 _BUSY = frozenset({"authorizing", "adjusting", "capturing", "releasing"})
 
 
@@ -126,10 +130,17 @@ class RealWorld:
             await self._skip(handle, timedelta(seconds=APART_S))
             await self._instruct(handle, number, instruction)
             await self._at_rest(handle)
-        for _ in range(_SKIPS_MAX):
+        for accident in self.plan.accidents:
+            await self._skip(handle, timedelta(seconds=APART_S))
+            await self._happen(handle, accident)
+            await self._at_rest(handle)
+        for turn in range(_SKIPS_MAX):
+            if (await handle.describe()).close_time is not None:
+                break
+            await self._attend(handle, turn)
             await self._renew()
             await self._skip(handle, _SKIP)
-        view = await handle.query("hold")
+        view = await _view(handle)
         return life(
             view,
             self._answers,
@@ -140,10 +151,16 @@ class RealWorld:
 
     async def _skip(self, handle: WorkflowHandle[Any, Any], duration: timedelta) -> None:
         """Let time pass here and at the bank, as long as there is something to wait for."""
-        if (await handle.describe()).close_time is None:
-            self._skipped += duration
+        if (await handle.describe()).close_time is not None:
+            return
+        self._skipped += duration
+        try:
             await self._skipper.fast_forward(handle, duration)
-            await self._at_rest(handle)
+        except RPCError as error:
+            # It has ended between the question and the skip.
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+        await self._at_rest(handle)
 
     async def _start(self) -> WorkflowHandle[Any, Any]:
         """Start and ask whether it is authorized, in one request, as callers do."""
@@ -162,7 +179,7 @@ class RealWorld:
                 "authorized", args=[{}], start_workflow_operation=start
             ),
         )
-        return await start.workflow_handle()
+        return client.get_workflow_handle((await start.workflow_handle()).id)
 
     async def _instruct(
         self, handle: WorkflowHandle[Any, Any], number: int, instruction: Instruction
@@ -174,6 +191,38 @@ class RealWorld:
         else:
             update = handle.execute_update(name, args=[body], id=f"u{number}")
             await self._answered(name, update)
+
+    async def _happen(self, handle: WorkflowHandle[Any, Any], accident: Accident) -> None:
+        """What operators do, and should not: a cancellation, or a reset with all messages."""
+        if accident.kind == "cancel":
+            with suppress(RPCError):
+                await handle.cancel()
+            return
+        run = await handle.describe()
+        ends = [
+            event.event_id
+            async for event in handle.fetch_history_events()
+            if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED
+        ]
+        await self._skipper.client.workflow_service.reset_workflow_execution(
+            ResetWorkflowExecutionRequest(
+                namespace=self._skipper.client.namespace,
+                workflow_execution=WorkflowExecution(workflow_id=run.id, run_id=run.run_id),
+                reason="an operator's reset",
+                workflow_task_finish_event_id=ends[int(accident.share * len(ends))],
+                request_id=run.run_id,
+            )
+        )
+
+    async def _attend(self, handle: WorkflowHandle[Any, Any], turn: int) -> None:
+        """Be the person at the desk, who looks now and then."""
+        attention = (await _view(handle))["attention"]
+        if attention is not None and attention["reason"] in _ACKNOWLEDGED:
+            await self._skip(handle, timedelta(seconds=APART_S))
+            body = {"command_id": f"seen-{turn}"}
+            update = handle.execute_update("acknowledge", args=[body], id=f"seen-{turn}")
+            await self._answered("acknowledge", update)
+            await self._at_rest(handle)
 
     async def _answered(self, name: str, update: Awaitable[Any]) -> None:
         try:
@@ -188,11 +237,15 @@ class RealWorld:
                 raise
 
     async def _at_rest(self, handle: WorkflowHandle[Any, Any]) -> None:
-        """Wait until all that was asked for is decided."""
-        async with asyncio.timeout(_RESTS_WITHIN_S):
-            # Another process does what is waited for: there is nobody to set an event.
-            while not _is_at_rest(await handle.query("hold")):  # noqa: ASYNC110 - see above
-                await asyncio.sleep(_LOOKS_EVERY_S)
+        """Wait until all that was asked for is decided, or a person has to decide it."""
+        view: Json | None = None
+        try:
+            async with asyncio.timeout(_RESTS_WITHIN_S):
+                # Another process does what is waited for: there is nobody to set an event.
+                while not _is_at_rest(view := await _view(handle)):  # noqa: ASYNC110 - see above
+                    await asyncio.sleep(_LOOKS_EVERY_S)
+        except TimeoutError:
+            raise TimeoutError(f"seed {self.plan.seed} never came to rest: {view}") from None
 
     def _forecast(self, exchange: Exchange) -> Weather:
         scripted = self.plan.scripted
@@ -200,7 +253,16 @@ class RealWorld:
         return weather(name, exchange.operation, self._bank.lacks)
 
 
+async def _view(handle: WorkflowHandle[Any, Any]) -> Json:
+    """Query the hold; asked again, for the SDK's core loses a query that meets an eviction."""
+    while True:
+        with suppress(RPCError):
+            return await handle.query("hold", rpc_timeout=_QUERY_WITHIN)
+
+
 def _is_at_rest(view: Json) -> bool:
+    if view["attention"] is not None:
+        return True
     undecided = {each["state"] for each in view["operations"]} & {"sent", "unknown"}
     return view["state"] not in _BUSY and not undecided
 
