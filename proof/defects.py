@@ -72,15 +72,6 @@ _LADDER = (
         "no answer means that it did not work",
     ),
     Defect(
-        "pending_is_done",
-        _HOLDS,
-        "            case Pending(payment=payment):\n",
-        "            case Pending(payment=payment) if payment is not None:\n"
-        "                return self._settled(Ending.DONE, payment)\n"
-        "            case Pending(payment=payment):\n",
-        "it was accepted, so it will come",
-    ),
-    Defect(
         "keyless_sent_again",
         _HOLDS,
         "return self._call.kind in gateway.capabilities.idempotent or self._may_repeat",
@@ -103,14 +94,6 @@ _LADDER = (
         "if False:",
         "a decline of the second attempt is a decline",
         place="stax",
-    ),
-    Defect(
-        "nothing_sent_by_the_last_attempt",
-        _HOLDS,
-        "        if self._is_first:\n            activity.heartbeat",
-        "        if True:\n            activity.heartbeat",
-        "this attempt has sent nothing, and the one before it does not matter",
-        place="xmoney",
     ),
     Defect(
         "look_first_not_asked",
@@ -156,14 +139,6 @@ _LADDER = (
         "if cause is not None and cause.type == Failure.UNDECIDED:",
         "if False:",
         "the key lives, so it is sent again, whatever the answer was",
-        place="stax",
-    ),
-    Defect(
-        "keys_live_for_ever",
-        _COURIER,
-        "left = entry.sent_at + can.key_life / 2 - workflow.now()",
-        "left = entry.sent_at + can.key_life * 1000 - workflow.now()",
-        "a gateway that takes a key keeps it",
         place="stax",
     ),
     Defect(

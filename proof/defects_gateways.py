@@ -18,22 +18,6 @@ _AT_THE_EDGE = (
         "                return await self._received(request, again)\n"
         "            return broken(self._gateway, error)\n",
         "one retry of a broken connection does no harm",
-        place="sibs",
-    ),
-    Defect(
-        "reset_connection_is_not_sent",
-        _CLASSIFIER,
-        "    httpx.ReadError: Means.NO_ANSWER,",
-        "    httpx.ReadError: Means.NOT_SENT,",
-        "a connection that is reset has carried nothing",
-        place="xmoney",
-    ),
-    Defect(
-        "closed_connection_is_not_sent",
-        _CLASSIFIER,
-        "    httpx.RemoteProtocolError: Means.NO_ANSWER,",
-        "    httpx.RemoteProtocolError: Means.NOT_SENT,",
-        "the server has closed an idle connection, as it does every minute",
         place="xmoney",
     ),
     Defect(
@@ -51,14 +35,6 @@ _AT_THE_EDGE = (
         'return Refused(f"{self.gateway}: {said}")',
         "what is no success is a failure",
         place="stax",
-    ),
-    Defect(
-        "cut_off_is_not_sent",
-        _CLASSIFIER,
-        "    Seen.CUT_OFF: Means.NO_ANSWER,",
-        "    Seen.CUT_OFF: Means.NOT_SENT,",
-        "half an answer is none, so it is sent again",
-        place="xmoney",
     ),
     Defect(
         "money_by_floats",
@@ -117,16 +93,6 @@ _AT_PAYROC = (
         "HTTP 200 means that it worked",
         place="payroc",
     ),
-    Defect(
-        "payroc_later_is_approved",
-        f"{_ADAPTERS}.payroc.answers",
-        'if result.responseCode == "E" or result.status in _UNDECIDED_STATUSES:\n'
-        "        return PaymentState.PENDING",
-        'if result.responseCode == "E" or result.status in _UNDECIDED_STATUSES:\n'
-        "        return PaymentState.OPEN",
-        "received is as good as approved",
-        place="payroc",
-    ),
 )
 
 _AT_SIBS = (
@@ -139,35 +105,11 @@ _AT_SIBS = (
         place="sibs",
     ),
     Defect(
-        "sibs_orders_again",
-        f"{_ADAPTERS}.sibs.placing",
-        "        if again:\n            await self._clear_the_way(named, until)\n",
-        "",
-        "an order that is not purchased holds nothing",
-        place="sibs",
-    ),
-    Defect(
-        "sibs_order_is_a_purchase",
-        f"{_ADAPTERS}.sibs.answers",
-        "return pending and found.paymentMethod is None",
-        "return pending and found.paymentMethod is NotImplemented",
-        "pending is pending",
-        place="sibs",
-    ),
-    Defect(
         "sibs_time_out_is_declined",
         f"{_ADAPTERS}.sibs.answers",
         '"Timeout": Word.PENDING,',
         '"Timeout": Word.DECLINED,',
         "a time-out at the bank means no",
-        place="sibs",
-    ),
-    Defect(
-        "sibs_in_process_is_done",
-        f"{_ADAPTERS}.sibs.answers",
-        '"InProcessing": Word.PENDING,',
-        '"InProcessing": Word.DONE,',
-        "it is being processed, so it will be done",
         place="sibs",
     ),
     Defect(
