@@ -159,6 +159,25 @@ async def test_the_gateways_word_wins_over_a_persons(stack: Stack) -> None:
     agrees(ended, await stack.book())
 
 
+async def test_a_hold_that_a_person_has_vouched_for_is_captured_as_any_other(stack: Stack) -> None:
+    await stack.fault("authorize", "error_after")
+    reserved = await stack.begin(stack.request(gateway="hasty"))
+    async with asyncio.timeout(10):
+        while stack.unmet("payroc"):
+            await asyncio.sleep(0.01)
+    await stack.fault("look_up", "error_before", times=1000)
+    await until(reserved, "authorize/1", "unknown")
+    payment_id = (await stack.book())["payment_id"]
+    word = {"operation_id": "authorize/1", "outcome": "done", "reference": payment_id, **DESK}
+    hold = await reserved.update("resolve", word)
+    assert (hold["state"], hold["payment_id"]) == ("authorized", payment_id)
+    await stack.no_more_faults()
+
+    hold = await reserved.update("capture", {"amount": usd(60_00), "command_id": "out"})
+    assert (hold["state"], hold["captured"]) == ("captured", usd(60_00))
+    agrees(hold, await stack.book())
+
+
 @pytest.mark.parametrize(
     ("outcome", "captured"), [("error_after", 150_00), ("error_before", 100_00)]
 )
