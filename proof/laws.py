@@ -44,6 +44,7 @@ def more(seen: Witness) -> Iterable[Violation]:
     yield from _sent_in_time(seen)
     yield from _asked_again(seen)
     yield from _heard(seen)
+    yield from _all_or_nothing(seen)
     yield from _rest_is_free(seen)
     yield from _of_use(seen)
     if seen.view is not None:
@@ -62,11 +63,23 @@ def _sent_in_time(seen: Witness) -> Iterable[Violation]:
 
 
 def _asked_again(seen: Witness) -> Iterable[Violation]:
-    """Whatever a gateway says of when to come back, a hold does not wait for days."""
+    """Whatever a gateway says of when to come back, what moves money does not wait for days."""
+    if seen.plan.accidents:
+        return
     for exchange, following in pairwise(seen.exchanges):
         gap = following.at - exchange.at
-        if exchange.status == _TOO_MANY_REQUESTS and gap > _LEFT_ALONE_S:
+        waits = exchange.operation in _QUEUED and following.operation == exchange.operation
+        if waits and exchange.status == _TOO_MANY_REQUESTS and gap > _LEFT_ALONE_S:
             yield Violation("L8", f"after a 429 the gateway was left alone for {gap / HOUR:.1f} h")
+
+
+def _all_or_nothing(seen: Witness) -> Iterable[Violation]:
+    """What was approved for less than was asked is given back, and nothing is taken out of it."""
+    asked = seen.plan.request["amount"]["amount_minor"]
+    for book in seen.books:
+        placed = next((e for e in book["effects"] if e["kind"] == "authorize"), None)
+        if placed and placed["amount_minor"] < asked and book["captured_minor"]:
+            yield Violation("S7", f"money was taken out of {placed['amount_minor']} of {asked}")
 
 
 def _heard(seen: Witness) -> Iterable[Violation]:

@@ -16,12 +16,14 @@ from urllib.parse import urlencode
 from temporalio.api.common.v1 import Payload
 from yarl import URL
 
+from proof.desk import word_on
 from proof.laws import more
-from proof.oracle import Json, Told, Violation, Witness, derived_key, derived_reference, judge
+from proof.oracle import Json, Told, Violation, Witness, judge
 from proof.plan import HOUR, Accident, Instruction, Plan, draw
+from proof.sky import Sky
 from proof.world.accounts import settings_of
 from proof.world.bank import Bank
-from proof.world.line import Exchange, Network, Weather
+from proof.world.line import Exchange, Network
 from proof.world.loop import VirtualLoop, run
 from proof.world.temporal import Answer, Gone, NoWord, Run, Status, Temporal
 from proof.world.worker import SimulatedWorker
@@ -87,9 +89,9 @@ class _World:
         self._workflow_id = f"reservation-{plan.request['reservation_id']}"
         self._bank = Bank(plan.place.gateway, self._dice("bank"), self._bank_time)
         self._bank.live_for(plan.life_s)
-        self._network = Network(self._bank, self._forecast, self._operation, self._told_of_wire)
-        self._weather = self._dice("weather in detail")
-        self._outages: list[tuple[float, float]] = []
+        dice = self._dice("weather in detail")
+        self._sky = Sky(plan, loop, self._bank, self.seen, dice)
+        self._network = Network(self._bank, self._sky, self._operation, self._told_of_wire)
         self._workers = 0
         self._look_first = False
         self._effects = 0
@@ -327,8 +329,10 @@ class _World:
         self.seen.attentions.add(reason)
         at = self.loop.time()
         if reason == "outcome_unknown":
-            body = self._word_on(view)
+            lies = self.plan.has("lie") and not self.seen.resolved
+            body = word_on(self.plan, self._bank.books(), view, lies=lies)
             if body is not None:
+                body["command_id"] += f"-{turn}"
                 await self._update(temporal, Instruction(at, "resolve", body), f"resolve-{turn}")
                 self.seen.resolved = True
         elif reason in {"external_change", "expiring_soon"}:
@@ -336,51 +340,6 @@ class _World:
             await self._update(
                 temporal, Instruction(at, "acknowledge", body), f"acknowledge-{turn}"
             )
-
-    def _word_on(self, view: Json) -> Json | None:
-        """What the books say of the one operation that nobody could look up."""
-        unknown = [each for each in view["operations"] if each["state"] == "unknown"]
-        if not unknown:
-            return None
-        named = view["attention"]["operation_id"]
-        operation = next((each for each in unknown if each["operation_id"] == named), unknown[0])
-        kind, amount = operation["kind"], operation["amount"]["amount_minor"]
-        place = self.plan.place
-        name = derived_reference(place, self._workflow_id, kind, operation["command_id"])
-        books = self._bank.books()
-        book = next((each for each in books if each["payment_id"] == view["payment_id"]), None)
-        done = False
-        reference = "found in the books"
-        if kind == "authorize":
-            found = [b for b in books if b["reference"] == name and b["state"] != "declined"]
-            done = bool(found)
-            reference = found[0]["payment_id"] if found else reference
-        elif book is not None:
-            keys = {
-                derive(place, self._workflow_id, kind, operation["command_id"])
-                for derive in (derived_key, derived_reference)
-            }
-            known = {effect["key"] for effect in book["effects"] if effect["kind"] == kind}
-            by_name = place.gateway in {"payroc", "sibs"}
-            happened = {
-                "capture": bool(known & keys)
-                if by_name
-                else book["captured_minor"] > view["captured"]["amount_minor"],
-                "release": book["state"] != "open",
-                "adjust": amount in (book["authorized_minor"], _left(book)),
-            }
-            done = happened[kind]
-        if self.plan.has("lie") and self._dice("lie").random() < 0.5:
-            done = not done
-        named = operation["operation_id"].replace("/", "-")
-        head = {
-            "operation_id": operation["operation_id"],
-            "outcome": "done" if done else "not_done",
-            "operator": "desk",
-            "reason": "looked at the portal",
-            "command_id": f"word-{named}-{int(self.loop.time())}",
-        }
-        return {**head, "reference": reference} if done else head
 
     async def _view(self, temporal: Temporal | None = None) -> Json | None:
         """The hold of the latest run, as anybody may ask for it."""
@@ -424,69 +383,6 @@ class _World:
                 self.tell("effect", effect)
             self._effects = len(effects)
 
-    def _forecast(self, exchange: Exchange) -> Weather:
-        """What happens to a request: an outage, a fault of the swarm's, or nothing."""
-        plan, now, dice = self.plan, self.loop.time(), self._weather
-        if exchange.number <= len(plan.scripted):
-            scripted = plan.scripted[exchange.number - 1]
-            return self._named(scripted, exchange) if scripted else Weather()
-        is_gone = plan.heals_at is None and now >= plan.gone_at
-        if is_gone or any(since <= now < until for since, until in self._outages):
-            self._trouble("outage")
-            how = dice.choice(("refused", "lost", "lost_silent", "error_before", "unauthorized"))
-            return self._named(how, exchange)
-        if plan.heals_at is not None and now >= plan.heals_at:
-            return Weather()
-        if not plan.weather or dice.random() >= plan.rate:
-            return Weather()
-        return self._named(dice.choice(plan.weather), exchange)
-
-    def _named(self, name: str, exchange: Exchange) -> Weather:
-        dice = self._weather
-        # A scripted one may say how long it takes: "late 90".
-        name, _, exact = name.partition(" ")
-        self._trouble(name)
-        # What is late arrives within the time that the gateway may take to process it.
-        late = float(exact) if exact else dice.choice((0.5, 10.0, 30.0, 90.0))
-        match name:
-            case "refused":
-                return Weather(name, refused=True)
-            case "lost" | "lost_silent":
-                return Weather(name, lost=True, silent=name == "lost_silent")
-            case "late":
-                return Weather(name, late_s=late)
-            case "unanswered" | "unanswered_silent":
-                return Weather(name, unanswered=True, silent=name == "unanswered_silent")
-            case "answer_late":
-                return Weather(name, answer_late_s=late)
-            case _:
-                return self._armed(name, exchange, late, float(exact) if exact else None)
-
-    def _armed(self, name: str, exchange: Exchange, late: float, exact: float | None) -> Weather:
-        """A fault of the gateway's own, where it has such a thing."""
-        parameters: dict[str, object] = {}
-        if name in self._bank.lacks or not _can_meet(name, exchange.operation):
-            return Weather()
-        match name:
-            case "throttle":
-                parameters = {"retry_after_s": self._weather.choice(self.plan.retry_afters)}
-            case "delay":
-                parameters = {"delay_s": late}
-            case "stay_pending":
-                drawn = self._weather.choice((5.0, 60.0, 1800.0))
-                parameters = {"resolve_after_s": drawn if exact is None else exact}
-            case "approve_less":
-                parameters = {"amount_minor": 1000}
-            case "truncate":
-                parameters = {"framing": self._weather.choice(("length", "close"))}
-            case _:
-                pass
-        return Weather(name, armed=(name, parameters))
-
-    def _trouble(self, name: str) -> None:
-        self.seen.happened[name] += 1
-        self.seen.troubled_until = self.loop.time()
-
     # Accidents.
 
     async def _happen(self, accident: Accident) -> None:
@@ -511,7 +407,7 @@ class _World:
     _absence = _kill
 
     async def _outage(self, accident: Accident) -> None:
-        self._outages.append((self.loop.time(), self.loop.time() + accident.lasts_s))
+        self._sky.outages.append((self.loop.time(), self.loop.time() + accident.lasts_s))
         await asyncio.sleep(accident.lasts_s)
 
     async def _reset(self, accident: Accident) -> None:
@@ -576,21 +472,6 @@ class _World:
     async def _lie(self, accident: Accident) -> None:
         """The person at the desk may say what is not so, from the start."""
         del accident
-
-
-def _can_meet(name: str, operation: str) -> bool:
-    money = {"authorize", "adjust", "capture", "release"}
-    if name in {"decline", "stay_pending"}:
-        return operation in money
-    if name in {"approve_less", "require_action"}:
-        return operation in {"authorize", "order"}
-    if name in {"truncate", "garbage"}:
-        return operation != "token"
-    return True
-
-
-def _left(book: Mapping[str, Any]) -> int:
-    return int(book["authorized_minor"] - book["captured_minor"] - book["released_minor"])
 
 
 def _payload(content: Mapping[str, Any]) -> Payload:

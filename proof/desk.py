@@ -1,0 +1,85 @@
+"""A person at the desk, who looks at the gateway's portal and says what it shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from proof.oracle import Json, derived_key, derived_reference
+from proof.plan import Plan
+from simulator.bank import HoldRow
+
+
+def word_on(
+    plan: Plan, books: Sequence[HoldRow], view: Json, *, lies: bool
+) -> dict[str, Any] | None:
+    """What to say of an operation that nobody could look up; None where there is none.
+
+    Args:
+        plan: The scenario.
+        books: What the portal shows.
+        view: The hold, with an attention.
+        lies: The opposite is said.
+    """
+    unknown = [each for each in view["operations"] if each["state"] == "unknown"]
+    if not unknown:
+        return None
+    named = view["attention"]["operation_id"]
+    operation = next((each for each in unknown if each["operation_id"] == named), unknown[0])
+    done = _was_done(plan, books, view, operation) != lies
+    head = {
+        "operation_id": operation["operation_id"],
+        "outcome": "done" if done else "not_done",
+        "operator": "desk",
+        "reason": "looked at the portal",
+        "command_id": f"word-{operation['operation_id'].replace('/', '-')}",
+    }
+    return {**head, "reference": _reference(plan, books, operation)} if done else head
+
+
+def _was_done(plan: Plan, books: Sequence[HoldRow], view: Json, operation: Json) -> bool:
+    if operation["kind"] == "authorize":
+        return _placed(plan, books, operation) is not None
+    book = next((each for each in books if each["payment_id"] == view["payment_id"]), None)
+    if book is None:
+        return False
+    match operation["kind"]:
+        case "capture":
+            return _was_captured(plan, book, view, operation)
+        case "release":
+            return book["state"] != "open"
+        case _:
+            total = operation["amount"]["amount_minor"]
+            left = book["authorized_minor"] - book["captured_minor"] - book["released_minor"]
+            return total in (book["authorized_minor"], left)
+
+
+def _was_captured(plan: Plan, book: HoldRow, view: Json, operation: Json) -> bool:
+    """By the operation's own name, where the books keep it; else by what was taken."""
+    if plan.place.gateway not in {"payroc", "sibs"}:
+        return book["captured_minor"] > view["captured"]["amount_minor"]
+    known = {effect["key"] for effect in book["effects"] if effect["kind"] == "capture"}
+    return not known.isdisjoint(_names(plan, operation))
+
+
+def _placed(plan: Plan, books: Sequence[HoldRow], operation: Json) -> str | None:
+    """The payment id of the hold that an authorization has placed."""
+    names = _names(plan, operation)
+    return next(
+        (b["payment_id"] for b in books if b["reference"] in names and b["state"] != "declined"),
+        None,
+    )
+
+
+def _reference(plan: Plan, books: Sequence[HoldRow], operation: Json) -> str:
+    placed = _placed(plan, books, operation) if operation["kind"] == "authorize" else None
+    return placed or "found in the books"
+
+
+def _names(plan: Plan, operation: Json) -> set[str]:
+    workflow_id = f"reservation-{plan.request['reservation_id']}"
+    named: Mapping[str, Any] = operation
+    return {
+        derive(plan.place, workflow_id, named["kind"], named["command_id"])
+        for derive in (derived_key, derived_reference)
+    }

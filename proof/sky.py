@@ -1,0 +1,106 @@
+"""What happens to each request of a scenario: the weather, as its plan has it.
+
+The network's own is told to the line; what the gateway does is armed at the bank for this request.
+"""
+
+from __future__ import annotations
+
+import random
+
+from proof.oracle import Witness
+from proof.plan import Plan
+from proof.world.bank import Bank
+from proof.world.line import Exchange, Weather
+from proof.world.loop import VirtualLoop
+
+
+class Sky:
+    """Asked once for every request.
+
+    Attributes:
+        outages: From when until when the gateway is away, in the world's seconds.
+    """
+
+    def __init__(
+        self, plan: Plan, loop: VirtualLoop, bank: Bank, seen: Witness, dice: random.Random
+    ) -> None:
+        self._plan = plan
+        self._loop = loop
+        self._bank = bank
+        self._seen = seen
+        self._dice = dice
+        self.outages: list[tuple[float, float]] = []
+
+    def __call__(self, exchange: Exchange) -> Weather:
+        """What happens to a request: an outage, a fault of the swarm's, or nothing."""
+        plan, now, dice = self._plan, self._loop.time(), self._dice
+        if exchange.number <= len(plan.scripted):
+            scripted = plan.scripted[exchange.number - 1]
+            return self._named(scripted, exchange) if scripted else Weather()
+        is_gone = plan.heals_at is None and now >= plan.gone_at
+        if is_gone or any(since <= now < until for since, until in self.outages):
+            self.trouble("outage")
+            how = dice.choice(("refused", "lost", "lost_silent", "error_before", "unauthorized"))
+            return self._named(how, exchange)
+        if plan.heals_at is not None and now >= plan.heals_at:
+            return Weather()
+        if not plan.weather or dice.random() >= plan.rate:
+            return Weather()
+        return self._named(dice.choice(plan.weather), exchange)
+
+    def _named(self, name: str, exchange: Exchange) -> Weather:
+        dice = self._dice
+        # A scripted one may say how long it takes: "late 90".
+        name, _, exact = name.partition(" ")
+        self.trouble(name)
+        # What is late arrives within the time that the gateway may take to process it.
+        late = float(exact) if exact else dice.choice((0.5, 10.0, 30.0, 90.0))
+        match name:
+            case "refused":
+                return Weather(name, refused=True)
+            case "lost" | "lost_silent":
+                return Weather(name, lost=True, silent=name == "lost_silent")
+            case "late":
+                return Weather(name, late_s=late)
+            case "unanswered" | "unanswered_silent":
+                return Weather(name, unanswered=True, silent=name == "unanswered_silent")
+            case "answer_late":
+                return Weather(name, answer_late_s=late)
+            case _:
+                return self._armed(name, exchange, late, float(exact) if exact else None)
+
+    def _armed(self, name: str, exchange: Exchange, late: float, exact: float | None) -> Weather:
+        """A fault of the gateway's own, where it has such a thing."""
+        parameters: dict[str, object] = {}
+        if name in self._bank.lacks or not _can_meet(name, exchange.operation):
+            return Weather()
+        match name:
+            case "throttle":
+                parameters = {"retry_after_s": self._dice.choice(self._plan.retry_afters)}
+            case "delay":
+                parameters = {"delay_s": late}
+            case "stay_pending":
+                drawn = self._dice.choice((5.0, 60.0, 1800.0))
+                parameters = {"resolve_after_s": drawn if exact is None else exact}
+            case "approve_less":
+                parameters = {"amount_minor": 1000}
+            case "truncate":
+                parameters = {"framing": self._dice.choice(("length", "close"))}
+            case _:
+                pass
+        return Weather(name, armed=(name, parameters))
+
+    def trouble(self, name: str) -> None:
+        self._seen.happened[name] += 1
+        self._seen.troubled_until = self._loop.time()
+
+
+def _can_meet(name: str, operation: str) -> bool:
+    money = {"authorize", "adjust", "capture", "release"}
+    if name in {"decline", "stay_pending"}:
+        return operation in money
+    if name in {"approve_less", "require_action"}:
+        return operation in {"authorize", "order"}
+    if name in {"truncate", "garbage"}:
+        return operation != "token"
+    return True
