@@ -49,8 +49,8 @@ class Lived:
         operations: Kind and state of each.
         answers: What each caller was told: a state, or an error's type.
         effects: Kind and amount of all that happened at the bank.
-        calls: What was asked of the gateway, in order. Looks in a row count as one: how many there
-            are until something has happened depends on a machine's speed.
+        calls: What was asked of the gateway, in order. Looks in a row count as one, and tokens not
+            at all: how many there are depends on a machine's speed, and on its clock.
         commands: What the workflow asked of Temporal and was sent by callers, in the history's
             order.
     """
@@ -97,7 +97,8 @@ def life(
 
 
 def _calls(exchanges: Iterable[Exchange]) -> Iterator[str]:
-    for operation, several in groupby(each.operation for each in exchanges):
+    operations = (each.operation for each in exchanges if each.operation != "token")
+    for operation, several in groupby(operations):
         if operation == "look_up":
             yield operation
         else:

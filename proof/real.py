@@ -111,12 +111,13 @@ def _comparable(plan: Plan, lived: Lived) -> Lived:
     """All of a life that does not hang on a clock that a reset turns back.
 
     A real server's reset forgets the hours that were skipped too: an update that waited at the
-    task gone back to has lost its patience in ours, and has not there. Answers and timers are
-    left out of the commands then; what a caller was told is compared all the same.
+    task gone back to has lost its patience in ours, and has not there. Answers, timers
+    and what people are told are left out of the commands then; what a caller was told is compared all the same.
     """
     if not plan.has("reset"):
         return lived
-    commands = [line for line in lived.commands if not line.startswith(("answered", "timer"))]
+    patience = ("answered", "timer", "attributes")
+    commands = [line for line in lived.commands if not line.startswith(patience)]
     return replace(lived, commands=commands)
 
 
