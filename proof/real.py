@@ -112,7 +112,8 @@ def _comparable(plan: Plan, lived: Lived) -> Lived:
 
     A real server's reset forgets the hours that were skipped too: an update that waited at the
     task gone back to has lost its patience in ours, and has not there. Answers, timers
-    and what people are told are left out of the commands then; what a caller was told is compared all the same.
+    and what people are told are left out of the commands then; what a caller was told is compared
+    all the same.
     """
     if not plan.has("reset"):
         return lived
