@@ -10,7 +10,7 @@ from proof.defect import Defect
 from proof.defects_gateways import AT_GATEWAYS
 from proof.defects_workflow import IN_DOMAIN, IN_WORKFLOW
 
-_HOLDS, _COURIER = "activities.holds", "workflows.courier"
+_HOLDS, _COURIER = "activities.attempt", "workflows.courier"
 
 _NAMES = (
     Defect(

@@ -11,7 +11,7 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
-from proof.oracle import Violation, Witness
+from proof.oracle import Violation, Witness, derived_key, derived_reference
 from proof.plan import HOUR
 from proof.world.loop import BEGINNING
 
@@ -51,6 +51,8 @@ def more(seen: Witness) -> Iterable[Violation]:
         yield from _in_order(seen, seen.view)
         yield from _nothing_dropped(seen, seen.view)
         yield from _done_in_time(seen, seen.view)
+        yield from _says_what_was_held(seen, seen.view)
+        yield from _said_not_done(seen, seen.view)
 
 
 def _sent_in_time(seen: Witness) -> Iterable[Violation]:
@@ -165,6 +167,33 @@ def _done_in_time(seen: Witness, view: Json) -> Iterable[Violation]:
         late = closed_at - max(at, seen.troubled_until)
         if late > 2 * HOUR:
             yield Violation("L3", f"closed {late / HOUR:.1f} h after {what}")
+
+
+def _says_what_was_held(seen: Witness, view: Json) -> Iterable[Violation]:
+    """What the hold says was agreed is what the gateway has agreed to, where that shows one."""
+    told = seen.resolved or "external_change" in seen.attentions
+    if told or not seen.plan.place.raises or not view["authorized"]["amount_minor"]:
+        return
+    said = view["authorized"]["amount_minor"]
+    for book in seen.books:
+        if book["payment_id"] == view["payment_id"] and book["authorized_minor"] != said:
+            yield Violation("R2", f"{book['authorized_minor']} were held, and the hold says {said}")
+
+
+def _said_not_done(seen: Witness, view: Json) -> Iterable[Violation]:
+    """Nothing has happened under the name of what the hold says did not happen."""
+    if seen.resolved:
+        return
+    plan = seen.plan
+    workflow_id = f"reservation-{plan.request['reservation_id']}"
+    for each in view["operations"]:
+        if each["state"] not in {"declined", "not_done"} or each["kind"] == "authorize":
+            continue
+        its = plan.place, workflow_id, each["kind"], each["command_id"]
+        names = {derived_key(*its), derived_reference(*its)}
+        for book in seen.books:
+            if any(e["key"] in names and e["kind"] == each["kind"] for e in book["effects"]):
+                yield Violation("R3", f"{each['operation_id']} is {each['state']}, and took effect")
 
 
 def _seconds(instant: str) -> float:

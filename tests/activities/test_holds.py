@@ -14,9 +14,10 @@ import pytest
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
+from activities.attempt import NOTHING_SENT
 from activities.converter import data_converter
 from activities.declared import LOOK_UP, Failure
-from activities.holds import NOTHING_SENT, Holds
+from activities.holds import Holds
 from cardhold.hold import OperationKind
 from cardhold.messages import PaymentMethod, PaymentMethodKind
 from cardhold.money import Money

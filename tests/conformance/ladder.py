@@ -1,7 +1,7 @@
 """What may be sent after an outcome that we don't know: the documented ladder, rung by rung.
 
 With a key that makes it harmless: the same again. Without one: look first, and send only what
-is proven not to have happened. `activities.holds` climbs it over many attempts; this is the
+is proven not to have happened. `activities.attempt` climbs it over many attempts; this is the
 ladder alone.
 """
 
