@@ -89,7 +89,7 @@ class Witness:
         books: The bank's holds at the end.
         sent_at: When each instruction was first sent, by its number in the plan.
         told: Every answer that a caller got.
-        views: The hold at the end of each run, the latest last; None where it shows none.
+        view: The hold at the end of the latest run; None where it shows none.
         is_open: Whether the latest run still runs.
         attentions: The reasons that a person was ever told.
         effects_at: When each effect was first seen, in the order of the books.
@@ -101,6 +101,8 @@ class Witness:
     sent_at: dict[int, float] = field(default_factory=dict[int, float])
     told: list[Told] = field(default_factory=list[Told])
     view: Json | None = None
+    views: Sequence[Json | None] = ()
+    """The same of every cluster."""
     is_open: bool = False
     attentions: set[str] = field(default_factory=set[str])
     wedged: Sequence[str] = ()
@@ -255,7 +257,7 @@ def _wire(seen: Witness) -> Iterable[Violation]:
             yield Violation("S6", "a capture was sent without an amount")
         if not exchange.path.startswith(f"/{place.gateway}/"):
             yield Violation("X5", f"a request went to {exchange.path}")
-    if len(seen.exchanges) > CALLS_MAX:
+    if len(seen.exchanges) > CALLS_MAX * max(len(seen.views), 1):
         yield Violation("L7", f"{len(seen.exchanges)} calls for one hold")
 
 
@@ -359,9 +361,10 @@ def _agrees(seen: Witness, view: Json) -> Iterable[Violation]:
     if _is_split_over_two_cards(seen):
         return
     taken = sum(book["captured_minor"] for book in seen.books)
-    said = view["captured"]["amount_minor"]
-    if taken != said and not _was_told_of_it(seen) and not seen.plan.has("lie"):
-        yield Violation("R1", f"{taken} were captured, and the hold says {said}")
+    # Of two clusters one may have ended before the other has gone on.
+    said = [each["captured"]["amount_minor"] for each in (view, *seen.views) if each]
+    if taken not in said and not _was_told_of_it(seen) and not seen.plan.has("lie"):
+        yield Violation("R1", f"{taken} were captured, and the hold says {said[0]}")
     unknown = [each for each in view["operations"] if each["state"] in {"sent", "unknown"}]
     if unknown and not seen.attentions:
         yield Violation(

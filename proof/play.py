@@ -31,6 +31,7 @@ from proof.world.worker import SimulatedWorker
 # A caller's own time-out, above the 45 s in which an update answers.
 _CALLER_WAITS_S = 60.0
 _LOOKS_EVERY_S = HOUR
+_PORTAL_SHOWS_S = 2_000.0
 _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
@@ -170,6 +171,7 @@ class _World:
         seen.exchanges = self._network.exchanges
         seen.books = cast("list[Json]", self._bank.books())
         seen.view = view
+        seen.views = [view, *[await self._view(each) for each in self._clusters[1:]]]
         seen.is_open = bool(self._open_runs())
         seen.unanswered = sum(
             1 for run in self._open_runs() for waiting in run.updates.values() if not waiting.done()
@@ -314,7 +316,8 @@ class _World:
         heals_at = self.plan.heals_at
         if heals_at is None:
             return
-        await asyncio.sleep(heals_at + 900)
+        # Whatever the gateway still had to decide is decided by then, and its portal shows it.
+        await asyncio.sleep(heals_at + _PORTAL_SHOWS_S)
         for turn in range(400):
             for temporal in self._clusters:
                 view = await self._view(temporal)
