@@ -41,7 +41,7 @@ _RIGHT = {
     "accounts": "payroc",
 }  # fmt: skip
 #: What these run would run until somebody stops it: they are only ever told something wrong.
-SERVING = dict.fromkeys(("dev", "simulator", "worker"), "--no-such")
+SERVING: dict[str, str] = dict.fromkeys(("dev", "simulator", "worker"), "--no-such")
 _BATCH = 6
 _SENTENCE_MAX = 1_000
 _WORD_MAX = 200
