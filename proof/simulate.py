@@ -10,6 +10,7 @@ import logging
 import os
 import subprocess
 import sys
+import textwrap
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,6 +19,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
+from typing import cast
 
 from proof import canary, real, small_scope
 from proof.oracle import Violation
@@ -30,6 +32,8 @@ _HERE = Path(__file__).parent.parent
 _SEEDS_DEFAULT = 2_000
 _CHUNK = 25
 _SHOWN_MAX = 5
+# Columns: of a line, and of what a figure is called.
+_WIDTH, _NAME = 100, 28
 # A scenario makes many small objects that live as long as it does: looking for cycles after every
 # few hundred costs a tenth of the time.
 _GARBAGE_AFTER = 50_000
@@ -183,7 +187,7 @@ def _say_broken(seed: int, place: str, laws: Sequence[str]) -> None:
 
 def _print(tally: Tally, what: str, seconds: float, told: argparse.Namespace) -> None:
     an_hour = 3600 * tally.scenarios / tally.cpu_s if tally.cpu_s else 0.0
-    figures = {
+    figures: dict[str, object] = {
         "played": what,
         "commit": _commit(),
         "scenarios": tally.scenarios,
@@ -203,14 +207,21 @@ def _print(tally: Tally, what: str, seconds: float, told: argparse.Namespace) ->
         sys.stdout.write(f"{json.dumps(figures)}\n")
         return
     for name, value in figures.items():
-        shown = (
-            ", ".join(f"{key} {number}" for key, number in value.items())
-            if isinstance(value, dict)
-            else f"{value:,}"
-            if isinstance(value, int)
-            else value
-        )
-        sys.stdout.write(f"{name:<28}{shown}\n")
+        lines = textwrap.wrap(_shown(value), _WIDTH - _NAME) or [""]
+        sys.stdout.write(f"{name:<{_NAME}}{lines[0]}\n")
+        for line in lines[1:]:
+            sys.stdout.write(f"{'':<{_NAME}}{line}\n")
+
+
+def _shown(value: object) -> str:
+    match value:
+        case dict():
+            counts = cast("dict[str, int]", value)
+            return ", ".join(f"{name} {number:,}" for name, number in counts.items())
+        case int():
+            return f"{value:,}"
+        case _:
+            return str(value)
 
 
 def _commit() -> str:

@@ -73,6 +73,8 @@ class Errand:
 
     def call_off(self) -> None:
         """Stop asking; what is on its way to the gateway may still arrive there."""
+        # Nobody asks how it ended any more, which asyncio would report as a mistake.
+        self._handle.add_done_callback(lambda done: done.cancelled() or done.exception())
         self._handle.cancel()
 
     def settled(self) -> Settled | None:
