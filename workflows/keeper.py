@@ -182,6 +182,10 @@ class Keeper:
                 await self._by_plan(Release(reason=step.why))
 
     async def _by_plan(self, command: Capture | Release) -> None:
+        shown = self.record.external
+        if isinstance(command, Release) and shown and shown.state is PaymentState.OPEN:
+            # A person was told of what was taken; what is left has to be freed all the same.
+            adopt(self.record, shown)
         await self._follow(Ask(command, DEADLINE, workflow.now()))
 
     def _cancel(self) -> None:
