@@ -11,7 +11,7 @@ from simulator.bank import HoldRow
 
 
 def word_on(
-    plan: Plan, books: Sequence[HoldRow], view: Json, *, lies: bool
+    plan: Plan, books: Sequence[HoldRow], view: Json, turn: int, *, lies: bool
 ) -> dict[str, Any] | None:
     """What to say of an operation that nobody could look up; None where there is none.
 
@@ -19,13 +19,14 @@ def word_on(
         plan: The scenario.
         books: What the portal shows.
         view: The hold, with an attention.
+        turn: How often they have looked so far.
         lies: The opposite is said.
     """
     unknown = [each for each in view["operations"] if each["state"] == "unknown"]
     if not unknown:
         return None
-    named = view["attention"]["operation_id"]
-    operation = next((each for each in unknown if each["operation_id"] == named), unknown[0])
+    # The attention names one; whoever has had their word on it looks at the others too.
+    operation = unknown[turn % len(unknown)]
     done = _was_done(plan, books, view, operation) != lies
     head = {
         "operation_id": operation["operation_id"],

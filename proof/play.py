@@ -333,7 +333,7 @@ class _World:
         at = self.loop.time()
         if reason == "outcome_unknown":
             lies = self.plan.has("lie") and not self.seen.resolved
-            body = word_on(self.plan, self._bank.books(), view, lies=lies)
+            body = word_on(self.plan, self._bank.books(), view, turn, lies=lies)
             if body is not None:
                 body["command_id"] += f"-{turn}"
                 await self._update(temporal, Instruction(at, "resolve", body), f"resolve-{turn}")
