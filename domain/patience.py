@@ -50,8 +50,7 @@ def pause(attempt: int, now: datetime, due: Iterable[datetime]) -> timedelta | N
     hours = [*due]
     if steps <= 0 or not hours:
         return None
-    grown = min(SOON * GROWTH**steps, FAR_AT_MOST)
-    return min([grown, *(_until_close(now, hour) for hour in hours if now < hour)])
+    return _not_past(SOON * GROWTH**steps, now, hours)
 
 
 def between_rounds(rounds: int, now: datetime, due: Iterable[datetime]) -> timedelta:
@@ -62,14 +61,19 @@ def between_rounds(rounds: int, now: datetime, due: Iterable[datetime]) -> timed
     """
     if rounds <= 1:
         return timedelta(0)
-    grown = min(SOON * 2 ** min(rounds - 2, _DOUBLINGS_MAX), FAR_AT_MOST)
-    return min([grown, *(_until_close(now, hour) for hour in due if now < hour)])
+    return _not_past(SOON * 2 ** min(rounds - 2, _DOUBLINGS_MAX), now, due)
 
 
 def within_bounds(retry_after_s: float) -> timedelta:
     """The gateway's Retry-After, within what a hold can wait; it may say anything there."""
     least, most = RETRY_AFTER_MIN.total_seconds(), SOON.total_seconds()
     return timedelta(seconds=min(max(retry_after_s, least), most))
+
+
+def _not_past(grown: timedelta, now: datetime, due: Iterable[datetime]) -> timedelta:
+    """What a pause has grown to: not above the longest, and not past an hour that counts."""
+    ahead = (_until_close(now, hour) for hour in due if now < hour)
+    return min([grown, FAR_AT_MOST, *ahead])
 
 
 def _until_close(now: datetime, hour: datetime) -> timedelta:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import logging
 import os
 import signal
 import subprocess
@@ -27,6 +26,7 @@ from typing import TYPE_CHECKING, TextIO, cast
 
 from proof.defect import Defect
 from proof.defects import DEFECTS
+from proof.quiet import quiet
 
 if TYPE_CHECKING:
     from proof.play import Result
@@ -144,9 +144,11 @@ def _player() -> Play:
     """The simulator. It imports the product: where a defect is to be in it, it is in by then."""
     from proof.play import play  # noqa: PLC0415 - as the line above says
 
-    # Every lost answer and every unheard error of a scenario would be told otherwise.
-    logging.disable(logging.CRITICAL)
-    return play
+    def quietly(seed: int, place: str | None) -> Result:
+        with quiet():
+            return play(seed, place)
+
+    return quietly
 
 
 @contextmanager

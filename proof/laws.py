@@ -109,7 +109,7 @@ def _rest_is_free(seen: Witness) -> Iterable[Violation]:
 def _of_use(seen: Witness) -> Iterable[Violation]:
     """Where nothing ever went wrong, a good card is charged with what was asked for."""
     plan = seen.plan
-    quiet = not seen.happened.keys() - {"coming"} and plan.heals_at is not None
+    quiet = not seen.happened and plan.heals_at is not None
     if not quiet or plan.accidents or plan.request["payment_method"] != plan.place.card:
         return
     asked = plan.request["amount"]["amount_minor"]

@@ -76,7 +76,6 @@ class Told:
     asked_at: float = 0.0
     answer: Json | None = None
     error: str | None = None
-    hold: Json | None = None
 
 
 @dataclass
@@ -332,7 +331,7 @@ def _adds_up(view: Json) -> Iterable[Violation]:
 def _end(seen: Witness) -> Iterable[Violation]:
     view, plan = seen.view, seen.plan
     open_ones = [book for book in seen.books if book["state"] == "open"]
-    forgotten = plan.has("terminate") or seen.happened["terminated for good"]
+    forgotten = plan.has("terminate")
     if view is None:
         if not forgotten and not seen.happened["refused at the start"]:
             yield Violation("L4", "there is no hold to show at the end")

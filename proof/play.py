@@ -25,7 +25,7 @@ from proof.world.accounts import settings_of
 from proof.world.bank import Bank
 from proof.world.line import Exchange, Network
 from proof.world.loop import VirtualLoop, run
-from proof.world.temporal import Answer, Gone, NoWord, Run, Status, Temporal
+from proof.world.temporal import Answer, Gone, NoWord, Run, Temporal
 from proof.world.worker import SimulatedWorker
 
 # A caller's own time-out, above the 45 s in which an update answers.
@@ -96,6 +96,7 @@ class _World:
         self._workers = 0
         self._look_first = False
         self._effects = 0
+        self._coming = 0
         self._clusters = [self._cluster("temporal")]
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -156,7 +157,7 @@ class _World:
             await asyncio.sleep(min(_LOOKS_EVERY_S, ends_at - self.loop.time()) + 1)
 
     def _is_to_come(self) -> bool:
-        return self.seen.happened["coming"] > 0
+        return self._coming > 0
 
     def runs(self) -> list[Run]:
         """Every run of every cluster, open or not."""
@@ -391,21 +392,23 @@ class _World:
     async def _happen(self, accident: Accident) -> None:
         self.tell("accident", f"{accident.kind} {accident.lasts_s:g} {accident.share:.2f}")
         self.seen.happened[accident.kind] += 1
-        self.seen.happened["coming"] += 1
+        self._coming += 1
         try:
             with contextlib.suppress(Gone, NoWord):
                 await getattr(self, f"_{accident.kind}")(accident)
         finally:
-            self.seen.happened["coming"] -= 1
+            self._coming -= 1
             self.seen.troubled_until = self.loop.time()
 
     async def _kill(self, accident: Accident) -> None:
-        temporal = self._temporal
-        for worker in list(temporal.workers):
-            cast("SimulatedWorker", worker).kill()
-            temporal.dismiss(worker)
+        self._kill_all()
         await asyncio.sleep(accident.lasts_s)
-        self._employ(temporal)
+        self._employ(self._temporal)
+
+    def _kill_all(self) -> None:
+        for worker in list(self._temporal.workers):
+            cast("SimulatedWorker", worker).kill()
+            self._temporal.dismiss(worker)
 
     _absence = _kill
 
@@ -454,9 +457,7 @@ class _World:
         run = temporal.current(self._workflow_id)
         if not run.tasks:
             return
-        for worker in list(temporal.workers):
-            cast("SimulatedWorker", worker).kill()
-            temporal.dismiss(worker)
+        self._kill_all()
         self._look_first = True
         temporal.set_back(self._workflow_id, int(accident.share * len(run.tasks)))
         await asyncio.sleep(accident.lasts_s)
@@ -493,6 +494,3 @@ def _attentions(run: Run) -> set[str]:
                 if isinstance(value, str):
                     reasons.add(value)
     return reasons
-
-
-__all__ = ["Result", "Status", "play", "play_plan"]

@@ -6,15 +6,15 @@ import argparse
 import gc
 import hashlib
 import json
-import logging
 import os
 import subprocess
 import sys
 import textwrap
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from multiprocessing import get_context
@@ -25,6 +25,7 @@ from proof import canary, real, small_scope
 from proof.oracle import Violation
 from proof.places import PLACES
 from proof.play import Result, play
+from proof.quiet import quiet
 
 #: Seeds that have shown something once, each with the place that it was played at.
 KNOWN = Path(__file__).with_name("seeds.txt")
@@ -86,7 +87,7 @@ class Tally:
         self.tasks += sum(len(run.tasks) for run in result.runs)
         self.effects += sum(len(book["effects"]) for book in result.seen.books)
         self.digests.append(f"{result.plan.seed} {account} {result.hash}")
-        self.happened += Counter({k: n for k, n in result.happened.items() if n > 0})
+        self.happened += Counter(result.happened)
         self.by_place[account] += 1
         if result.violations:
             laws = [str(violation) for violation in result.violations]
@@ -100,18 +101,27 @@ class Tally:
 
 def some(named: Sequence[Named]) -> Tally:
     """Play some seeds in this process."""
-    logging.disable(logging.CRITICAL)
-    gc.set_threshold(_GARBAGE_AFTER)
     tally, began = Tally(), time.process_time()
-    for seed, place in named:
-        try:
-            tally.count(play(seed, place))
-        except Exception as error:  # noqa: BLE001 - a world that breaks is a find like any other
-            told = [str(Violation("L6", f"the world broke: {type(error).__name__}: {error}"))]
-            tally.broken.append((seed, place or "any", told))
-            tally.scenarios += 1
+    with quiet(), _rarely_collecting():
+        for seed, place in named:
+            try:
+                tally.count(play(seed, place))
+            except Exception as error:  # noqa: BLE001 - a world that breaks is a find like any other
+                told = [str(Violation("L6", f"the world broke: {type(error).__name__}: {error}"))]
+                tally.broken.append((seed, place or "any", told))
+                tally.scenarios += 1
     tally.cpu_s = time.process_time() - began
     return tally
+
+
+@contextmanager
+def _rarely_collecting() -> Generator[None]:
+    before = gc.get_threshold()
+    gc.set_threshold(_GARBAGE_AFTER)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 def many(named: Iterable[Named], jobs: int) -> Iterator[Tally]:
@@ -168,8 +178,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _one(seed: int, gateway: str | None) -> int:
     """Play one seed and show all of it."""
-    logging.disable(logging.CRITICAL)
-    result = play(seed, gateway)
+    with quiet():
+        result = play(seed, gateway)
     for line in result.trace:
         sys.stdout.write(f"{line}\n")
     sys.stdout.write(f"\nseed {seed} at {result.plan.place.account}, trace {result.hash}\n")

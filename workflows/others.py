@@ -85,7 +85,9 @@ class Others:
         others = [each for each in (ours, *shown.others) if each not in {None, shown.payment_id}]
         if not others:
             return
-        left = [each for each in others if each and not await self._frees(each, entry)]
+        left = [
+            each for each in others if each and not await self._carrier.release_other(each, entry)
+        ]
         # Whoever has placed the other one may be at work on the one that is kept.
         record.cautious = True
         if shown.payment_id != ours:
@@ -98,9 +100,6 @@ class Others:
             )
         record.raise_attention(AttentionReason.EXTERNAL_CHANGE, workflow.now(), told)
         self._waiting.tell()
-
-    async def _frees(self, payment_id: str, entry: Entry) -> bool:
-        return await self._carrier.release_other(payment_id, entry)
 
     def _take_over(self, entry: Entry, shown: Payment) -> None:
         """Go on with the hold of another run, as far as the gateway shows it."""

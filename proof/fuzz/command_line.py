@@ -8,7 +8,6 @@ with a card number is never obeyed and never repeated.
 from __future__ import annotations
 
 import contextlib
-import logging
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 
@@ -21,6 +20,7 @@ from cli.main import cardhold
 from proof.fuzz.hunt import Entry, Ground, Tally, Wrong
 from proof.fuzz.payloads import content_of
 from proof.fuzz.words import Pool, chance, digits_of, numbers_in, pools
+from proof.quiet import quiet
 
 #: A gateway's token, which nothing that is printed may show.
 TOKEN = "tok-qx7canary0secret"  # noqa: S105 - opens nothing
@@ -70,8 +70,6 @@ class Typed:
 @contextlib.contextmanager
 def prepared() -> Generator[Ground]:
     """Nothing has to run for it. The SDK tells of every connection that it did not get."""
-    before = logging.root.manager.disable
-    logging.disable(logging.CRITICAL)
     runner = CliRunner(env=_ENVIRON)
 
     def judged(pool: Pool, tally: Tally) -> None:
@@ -83,10 +81,8 @@ def prepared() -> Generator[Ground]:
                 error.add_note(f"{typed.words!r}, with {typed.stdin[:500]!r} piped in")
                 raise
 
-    try:
+    with quiet():
         yield Ground(pools(), judged)
-    finally:
-        logging.disable(before)
 
 
 def judge(runner: CliRunner, typed: Typed, tally: Tally) -> None:

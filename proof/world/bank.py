@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
-from http import HTTPStatus
 from typing import Any, cast
 
 from aiohttp import web
@@ -65,10 +64,6 @@ class Bank:
         self._app.add_subapp(f"/{gateway}", self._simulator.face(face).application())
         self._app.freeze()
 
-    def face(self, kind: type[Any]) -> Any:
-        """The gateway's face, for the switches that it has."""
-        return self._simulator.face(kind)
-
     def live_for(self, seconds: float) -> None:
         """How long holds live."""
         self._simulator.bank.clock.live_for(seconds)
@@ -85,10 +80,6 @@ class Bank:
     def forget(self) -> None:
         """No fault waits any more."""
         self._simulator.faults.forget()
-
-    def unmet(self) -> int:
-        """How many faults still wait for a call."""
-        return len(self._simulator.faults.shown())
 
     async def serve(self, method: str, url: URL, headers: Mapping[str, str], body: bytes) -> Reply:
         """Let the gateway work on one request, to its end whatever the client does meanwhile."""
@@ -173,8 +164,3 @@ def _torn(sent: bytes) -> Reply:
     headers = dict(line.split(": ", 1) for line in lines)
     promised = int(headers.get("Content-Length", len(body)))
     return Reply(int(status_line.split(" ")[1]), headers, body, broken=len(body) < promised)
-
-
-def reason(status: int) -> str:
-    """The words of an HTTP status."""
-    return HTTPStatus(status).phrase if status in HTTPStatus else ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import random
 from collections.abc import Iterator
 from datetime import timedelta
@@ -13,6 +12,7 @@ from temporalio import workflow
 
 from proof.places import PLACES
 from proof.play import play
+from proof.quiet import quiet
 from proof.world import loop as worlds
 from proof.world.accounts import settings_of
 from proof.world.bank import Bank
@@ -38,9 +38,8 @@ class Changing:
 
 @pytest.fixture(autouse=True)
 def _quiet() -> Iterator[None]:
-    logging.disable(logging.CRITICAL)
-    yield
-    logging.disable(logging.NOTSET)
+    with quiet():
+        yield
 
 
 def test_a_seed_means_the_same_whatever_was_played_before() -> None:
