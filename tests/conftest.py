@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+import logging
+from collections.abc import AsyncGenerator, Iterator
 
 import pytest
 
@@ -12,6 +13,23 @@ pytest.register_assert_rewrite("tests.workflows.checks", "tests.workflows.stack"
 from tests.workflows import checks  # noqa: E402 - see above
 from tests.workflows.stack import Stack, running  # noqa: E402 - see above
 from worker.embedded import EmbeddedTemporal, Options  # noqa: E402 - see above
+
+
+@pytest.fixture(autouse=True)
+def _logs_given_back() -> Iterator[None]:  # pyright: ignore[reportUnusedFunction] - pytest calls it
+    """Who changes the process's logs and leaves it at that fails here, not whoever comes after."""
+    before = logging.root.level, logging.root.manager.disable
+    yield
+    assert (logging.root.level, logging.root.manager.disable) == before
+
+
+@pytest.fixture
+def own_logs(_logs_given_back: None) -> Iterator[None]:
+    """For a test of a command that sets its process's logs up: they are put back behind it."""
+    handlers, level = logging.root.handlers[:], logging.root.level
+    yield
+    logging.root.handlers[:] = handlers
+    logging.root.setLevel(level)
 
 
 @pytest.fixture(scope="session")

@@ -141,6 +141,7 @@ def test_a_call_of_the_gateway_that_came_of_a_wrong_message_is_caught(
     assert is_wrong(tally)
 
 
+@pytest.mark.usefixtures("own_logs")
 def test_the_command_ends_with_1_where_a_promise_does_not_hold(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -178,6 +178,7 @@ def test_the_default_tells_its_eight_stories() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.usefixtures("own_logs")
 def test_a_gateway_that_nobody_knows_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(CannotStart, match=r"^No gateway is called 'northbank': say one of "):
         chosen("northbank")

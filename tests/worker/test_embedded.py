@@ -123,6 +123,31 @@ async def test_a_server_that_gives_up_is_quoted(tmp_path: Path) -> None:
         await server.start()
 
 
+@pytest.mark.parametrize("lost", [2, 3])
+async def test_a_port_that_somebody_was_quicker_to_take_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lost: int
+) -> None:
+    """The server's program in front of which one stands that loses its port so many times."""
+    program, starts = tmp_path / "temporal", tmp_path / "starts"
+    program.write_text(
+        f"""#!/bin/sh
+        echo x >> {starts}
+        [ $(wc -l < {starts}) -gt {lost} ] && exec {embedded.temporal_program()} "$@"
+        echo 'panic: listen tcp 127.0.0.1:1: bind: address already in use' >&2
+        echo 'main.go:18 +0x8e' >&2
+        exit 2
+        """
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("CARDHOLD_TEMPORAL_BIN", str(program))
+    if lost == 2:
+        async with EmbeddedTemporal() as temporal:
+            await Client.connect(temporal.address)
+    else:
+        with pytest.raises(CannotStart, match=r"ended at once: panic: .* address already in use"):
+            await EmbeddedTemporal().start()
+
+
 async def test_another_program_can_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CARDHOLD_TEMPORAL_BIN", "/bin/true")
     assert embedded.temporal_program() == "/bin/true"

@@ -8,26 +8,18 @@ from __future__ import annotations
 import io
 import json
 import logging
-from collections.abc import Generator
 from typing import Literal
 
 import pytest
 
 from worker.logs import HIDDEN, Redaction, configure
 
+pytestmark = pytest.mark.usefixtures("own_logs")
+
 SECRET = "sk-live-51H8"
 CARDS = ("4111111111111111", "4111 1111 1111 1111", "5555-5555-5555-4444", "378282246310005")
 Form = Literal["plain", "json"]
 FORMS: tuple[Form, ...] = ("plain", "json")
-
-
-@pytest.fixture(autouse=True)
-def _root_logger_kept() -> Generator[None]:  # pyright: ignore[reportUnusedFunction] - pytest calls it
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
 
 
 def logged(form: Form, message: str, *arguments: object, **extra: object) -> str:
