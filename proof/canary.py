@@ -231,7 +231,7 @@ def hunt_all(defects: Sequence[Defect], hunter: Hunter, *, jobs: int) -> Iterato
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Be ``python -m proof.canary``; answers with its exit code: 0 if all are found, else 1."""
+    """Be ``./scripts/simulate --defects``; answers with its exit code: 0 where all are found."""
     options = _options().parse_args(arguments)
     seeds = range(options.start, options.start + options.seeds_max)
     if options.hunt:
@@ -244,7 +244,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _options() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="proof.canary", description=__doc__)
+    parser = argparse.ArgumentParser(prog="./scripts/simulate --defects", description=__doc__)
     parser.add_argument(
         "--defect", action="append", default=[], metavar="NAME", help="this one alone; may repeat"
     )
@@ -279,7 +279,7 @@ def _report(finds: Iterator[Find]) -> int:
     missed: list[str] = []
     for find in finds:
         name = find.defect.name
-        replay = f"python -m proof.canary --show {name} --start {find.seed}"
+        replay = f"./scripts/simulate --defects --show {name} --start {find.seed}"
         shown = "NOT FOUND" if find.seed is None else replay
         row = _TABLE.format(name, find.law, find.seeds, f"{find.seconds:.1f}", shown)
         print(row, flush=True)  # noqa: T201 - as above

@@ -72,7 +72,7 @@ class Compared:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Compare a sample of seeds, print the figures; answers with 1 if any differs."""
-    parser = argparse.ArgumentParser(prog="python -m proof.real", description=__doc__)
+    parser = argparse.ArgumentParser(prog="./scripts/simulate --real", description=__doc__)
     parser.add_argument("--seeds", type=int, default=SEEDS, help="how many")
     parser.add_argument("--seed", type=int, default=0, help="the first one")
     told = parser.parse_args(arguments)

@@ -12,7 +12,7 @@ import sys
 import textwrap
 import time
 from collections import Counter
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,14 +21,13 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import cast
 
-from proof import canary, real, small_scope
+from proof import canary, known, real, small_scope
 from proof.oracle import Violation
 from proof.places import PLACES
-from proof.play import Result, play
+from proof.plan import Plan, draw
+from proof.play import Result, play_plan
 from proof.quiet import quiet
 
-#: Seeds that have shown something once, each with the place that it was played at.
-KNOWN = Path(__file__).with_name("seeds.txt")
 _HERE = Path(__file__).parent.parent
 _SEEDS_DEFAULT = 2_000
 _CHUNK = 25
@@ -39,7 +38,16 @@ _WIDTH, _NAME = 100, 28
 # few hundred costs a tenth of the time.
 _GARBAGE_AFTER = 50_000
 
-Named = tuple[int, str | None]
+#: A scenario to play: a seed and where, or all of it.
+Named = tuple[int, str | None] | Plan
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A scenario that broke laws."""
+
+    plan: Plan
+    laws: Sequence[str]
 
 
 @dataclass
@@ -49,7 +57,7 @@ class Tally:
     Attributes:
         digests: Each one's seed, place and hash of its trace.
         happened: How often each accident, and each trouble on the wire, came about.
-        broken: The seeds that broke a law, with the place and the laws.
+        broken: What broke a law.
     """
 
     scenarios: int = 0
@@ -61,9 +69,7 @@ class Tally:
     digests: list[str] = field(default_factory=list[str])
     happened: Counter[str] = field(default_factory=Counter[str])
     by_place: Counter[str] = field(default_factory=Counter[str])
-    broken: list[tuple[int, str, list[str]]] = field(
-        default_factory=list[tuple[int, str, list[str]]]
-    )
+    broken: list[Broken] = field(default_factory=list[Broken])
 
     def add(self, other: Tally) -> None:
         """Take the other's figures in."""
@@ -91,7 +97,7 @@ class Tally:
         self.by_place[account] += 1
         if result.violations:
             laws = [str(violation) for violation in result.violations]
-            self.broken.append((result.plan.seed, account, laws))
+            self.broken.append(Broken(result.plan, laws))
 
     @property
     def digest(self) -> str:
@@ -103,12 +109,13 @@ def some(named: Sequence[Named]) -> Tally:
     """Play some seeds in this process."""
     tally, began = Tally(), time.process_time()
     with quiet(), _rarely_collecting():
-        for seed, place in named:
+        for each in named:
+            plan = each if isinstance(each, Plan) else draw(*each)
             try:
-                tally.count(play(seed, place))
+                tally.count(play_plan(plan))
             except Exception as error:  # noqa: BLE001 - a world that breaks is a find like any other
                 told = [str(Violation("L6", f"the world broke: {type(error).__name__}: {error}"))]
-                tally.broken.append((seed, place or "any", told))
+                tally.broken.append(Broken(plan, told))
                 tally.scenarios += 1
     tally.cpu_s = time.process_time() - began
     return tally
@@ -132,66 +139,63 @@ def many(named: Iterable[Named], jobs: int) -> Iterator[Tally]:
         yield from pool.map(some, chunks)
 
 
-def known() -> list[Named]:
-    """The seeds that CI replays for ever."""
-    lines = KNOWN.read_text(encoding="utf-8").splitlines() if KNOWN.exists() else []
-    fields = [line.split("#")[0].split() for line in lines]
-    return [(int(each[0]), each[1]) for each in fields if each]
-
-
-def keep(broken: Sequence[tuple[int, str, list[str]]]) -> None:
-    """Add seeds to the list, each with what it has shown."""
-    listed = {(seed, place) for seed, place in known()}
-    fresh = [each for each in broken if (each[0], each[1]) not in listed]
-    with KNOWN.open("a", encoding="utf-8") as file:
-        for seed, place, laws in fresh:
-            file.write(f"{seed} {place}  # {laws[0][:100]}\n")
+_OTHERS: Mapping[str, tuple[Callable[[Sequence[str]], int], str]] = {
+    "--defects": (canary.main, "find every seeded defect"),
+    "--small-scope": (small_scope.main, "every choice at the first calls"),
+    "--real": (real.main, "compare a sample with a real server"),
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Play, print, and answer 1 where a law was broken."""
-    told = _parser().parse_args(arguments)
-    if told.defects:
-        return canary.main([])
-    if told.small_scope:
-        return small_scope.main([])
-    if told.real:
-        return real.main([])
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    for other, (run, _) in _OTHERS.items():
+        if words[:1] == [other]:
+            return run(words[1:])
+    parser = _parser()
+    told = parser.parse_args(words)
+    for other in _OTHERS.keys() & {*words}:
+        parser.error(f"{other} stands first, and what follows are its own options")
+    if told.plan is not None:
+        return _one(told.plan)
     if told.seed is not None and told.seeds is None:
-        return _one(told.seed, told.gateway)
+        return _one(draw(told.seed, told.gateway))
     first, count = told.seed or 1, told.seeds or _SEEDS_DEFAULT
-    named: Iterable[Named] = (
-        known() if told.known else ((seed, told.gateway) for seed in range(first, first + count))
-    )
+    named: Iterable[Named] = ((seed, told.gateway) for seed in range(first, first + count))
+    if told.known:
+        named = [each.plan for each in known.kept()]
     began = time.perf_counter()
     tally = Tally()
     for part in many(named, told.jobs):
         tally.add(part)
-        for seed, place, laws in part.broken:
-            _say_broken(seed, place, laws)
-    if tally.broken and not told.forget:
-        keep(tally.broken)
-    what = "the known seeds" if told.known else f"seeds {first} to {first + count - 1}"
+        for broken in part.broken:
+            _say_broken(broken, forget=told.forget or told.known)
+    what = "the known scenarios" if told.known else f"seeds {first} to {first + count - 1}"
     _print(tally, what, time.perf_counter() - began, told)
     return 1 if tally.broken else 0
 
 
-def _one(seed: int, gateway: str | None) -> int:
-    """Play one seed and show all of it."""
+def _one(plan: Plan) -> int:
+    """Play one scenario and show all of it."""
     with quiet():
-        result = play(seed, gateway)
+        result = play_plan(plan)
     for line in result.trace:
         sys.stdout.write(f"{line}\n")
-    sys.stdout.write(f"\nseed {seed} at {result.plan.place.account}, trace {result.hash}\n")
+    sys.stdout.write(f"\nseed {plan.seed} at {plan.place.account}, trace {result.hash}\n")
     for violation in result.violations:
         sys.stdout.write(f"broken: {violation}\n")
     return 1 if result.violations else 0
 
 
-def _say_broken(seed: int, place: str, laws: Sequence[str]) -> None:
-    for law in laws[:_SHOWN_MAX]:
-        sys.stdout.write(f"seed {seed} at {place}: {law}\n")
-    sys.stdout.write(f"  replay it: ./scripts/simulate --seed {seed} --gateway {place}\n")
+def _say_broken(broken: Broken, *, forget: bool) -> None:
+    """Say it, with the command that shows it again, and keep the scenario."""
+    seed, account = broken.plan.seed, broken.plan.place.account
+    for law in broken.laws[:_SHOWN_MAX]:
+        sys.stdout.write(f"seed {seed} at {account}: {law}\n")
+    sys.stdout.write(f"  replay it: ./scripts/simulate --seed {seed} --gateway {account}\n")
+    if not forget:
+        path = known.keep(broken.plan, broken.laws[0])
+        sys.stdout.write(f"  kept: ./scripts/simulate --plan {path.relative_to(_HERE)}\n")
     sys.stdout.flush()
 
 
@@ -210,8 +214,8 @@ def _print(tally: Tally, what: str, seconds: float, told: argparse.Namespace) ->
         "seconds": round(seconds, 1),
         "scenarios an hour and core": round(an_hour),
         "trace": tally.digest,
-        "broken laws": sum(len(laws) for _, _, laws in tally.broken),
-        "seeds that broke one": len(tally.broken),
+        "broken laws": sum(len(each.laws) for each in tally.broken),
+        "scenarios that broke one": len(tally.broken),
     }
     if told.json:
         sys.stdout.write(f"{json.dumps(figures)}\n")
@@ -253,14 +257,20 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--gateway", choices=places, help="one gateway, or one account; else any")
     parser.add_argument("--jobs", type=_count, default=os.cpu_count() or 1, help="processes")
-    parser.add_argument("--known", action="store_true", help="the seeds that have shown something")
-    parser.add_argument("--forget", action="store_true", help="add no broken seed to that list")
+    parser.add_argument("--known", action="store_true", help="what has shown something once")
+    parser.add_argument("--forget", action="store_true", help="add nothing that breaks to these")
+    parser.add_argument("--plan", type=_plan, help="a file of these: play it and show its trace")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
-    other = parser.add_mutually_exclusive_group()
-    other.add_argument("--defects", action="store_true", help="find every seeded defect")
-    other.add_argument("--small-scope", action="store_true", help="every choice at the first calls")
-    other.add_argument("--real", action="store_true", help="compare a sample with a real server")
+    for other, (_, what) in _OTHERS.items():
+        parser.add_argument(other, action="store_true", help=f"{what}: with options of its own")
     return parser
+
+
+def _plan(text: str) -> Plan:
+    try:
+        return known.read(Path(text)).plan
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _count(text: str) -> int:

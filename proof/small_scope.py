@@ -95,7 +95,7 @@ class Found:
 
     def __str__(self) -> str:
         again = f"--gateway {self.account} --order {self.order} --script '{','.join(self.script)}'"
-        return f"{'; '.join(self.laws)}\n  python -m proof.small_scope {again}"
+        return f"{'; '.join(self.laws)}\n  ./scripts/simulate --small-scope {again}"
 
 
 @dataclass
@@ -304,7 +304,7 @@ def _place(account: str) -> Place:
 
 
 def _arguments() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m proof.small_scope", description=__doc__)
+    parser = argparse.ArgumentParser(prog="./scripts/simulate --small-scope", description=__doc__)
     parser.add_argument("--gateway", help="a gateway or an account; all, where none is named")
     parser.add_argument("--order", choices=tuple(ORDERS), help="one of the orders")
     parser.add_argument("--depth", type=int, default=DEPTH, help="how many calls are disturbed")

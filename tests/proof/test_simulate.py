@@ -6,11 +6,14 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from proof.known import keep, kept, read
+from proof.plan import draw
 from proof.play import play
-from proof.simulate import known, main, some
+from proof.simulate import main, some
 
 #: What CI plays each time; a night's run plays others.
 _SEEDS = 1_000
@@ -30,6 +33,7 @@ def test_what_a_process_has_played_before_and_how_it_hashes_changes_nothing() ->
     assert other.stdout.strip() == some(_SAME).digest
 
 
+@pytest.mark.timeout(400)
 def test_thousands_of_seeds_break_no_law(capsys: pytest.CaptureFixture[str]) -> None:
     code = main(["--seeds", str(_SEEDS), "--jobs", "2", "--forget", "--json"])
     printed = capsys.readouterr().out
@@ -42,11 +46,30 @@ def test_thousands_of_seeds_break_no_law(capsys: pytest.CaptureFixture[str]) -> 
     }
 
 
-def test_the_seeds_that_have_shown_something_once_break_no_law(
-    capsys: pytest.CaptureFixture[str],
+@pytest.mark.timeout(200)
+def test_what_has_shown_something_once_breaks_no_law(capsys: pytest.CaptureFixture[str]) -> None:
+    assert len(kept()) > 20
+    assert main(["--known", "--jobs", "2"]) == 0, capsys.readouterr().out
+
+
+@pytest.mark.parametrize("seed", range(1, 30))
+def test_a_scenario_that_is_kept_is_the_one_that_was_drawn(seed: int, tmp_path: Path) -> None:
+    path = keep(draw(seed), "S2: twice", tmp_path)
+    assert read(path).plan == draw(seed)
+    assert read(path).shown == "S2: twice"
+
+
+def test_what_is_kept_already_stays_as_it_is(tmp_path: Path) -> None:
+    path = keep(draw(1), "S2: twice", tmp_path)
+    assert keep(draw(1), "something else", tmp_path) == path
+    assert read(path).shown == "S2: twice"
+
+
+def test_a_plan_shows_the_trace_of_its_seed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert len(known()) > 20
-    assert main(["--known", "--jobs", "2", "--forget"]) == 0, capsys.readouterr().out
+    assert main(["--plan", str(keep(draw(3), "nothing", tmp_path))]) == 0
+    assert f"trace {play(3).hash}" in capsys.readouterr().out
 
 
 def test_one_seed_alone_shows_its_trace(capsys: pytest.CaptureFixture[str]) -> None:
@@ -61,6 +84,9 @@ def test_one_seed_alone_shows_its_trace(capsys: pytest.CaptureFixture[str]) -> N
     [
         (["--seeds", "0"], "must be a whole number from 1"),
         (["--gateway", "paypal"], "invalid choice: 'paypal'"),
+        (["--plan", "/nowhere.json"], "/nowhere.json holds no scenario: FileNotFoundError"),
+        (["--seeds", "5", "--real"], "--real stands first, and what follows are its own options"),
+        (["--defects", "--jobs", "none"], "invalid"),
     ],
 )
 def test_bad_input_is_one_sentence(

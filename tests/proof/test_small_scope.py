@@ -63,7 +63,7 @@ def test_a_call_that_cannot_be_pending_is_throttled_instead() -> None:
 
 def test_what_was_found_says_how_to_see_it_again(capsys: pytest.CaptureFixture[str]) -> None:
     found = Found("payroc", "capture", ("", "late 12"), ("S2: twice",))
-    told = str(found).partition("python -m proof.small_scope ")[2]
+    told = str(found).partition("./scripts/simulate --small-scope ")[2]
     assert main(shlex.split(told)) == 0
     shown = capsys.readouterr().out
     assert "2 look_up" in shown
