@@ -47,7 +47,7 @@ def leaves(error: type[Exception]) -> Iterator[type[Exception]]:
         yield from leaves(each)
 
 
-async def send(url: str, *, left_s: float = 2.0, wire: Wire | None = None) -> Answer:
+async def send(url: str, *, left_s: float = 10.0, wire: Wire | None = None) -> Answer:
     wire = wire or Wire("northbank", connections=1)
     try:
         until = asyncio.get_running_loop().time() + left_s

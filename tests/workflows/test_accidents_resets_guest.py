@@ -9,6 +9,7 @@ has its share of the tasks.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import timedelta
@@ -123,8 +124,9 @@ async def settled(stack: Stack, reserved: Reserved) -> Json:
         return await _ended_or_told(reserved, 4)
     except TimeoutError:
         # What cannot be looked up is a person's after a quarter of an hour.
-        await stack.skipper.fast_forward(reserved.handle, A_QUARTER)
-        return await _ended_or_told(reserved, 10)
+        with contextlib.suppress(RPCError):  # it may have ended just now
+            await stack.skipper.fast_forward(reserved.handle, A_QUARTER)
+        return await _ended_or_told(reserved, 40)
 
 
 async def _ended_or_told(reserved: Reserved, within_s: float) -> Json:
