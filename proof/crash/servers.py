@@ -7,6 +7,7 @@ import contextlib
 import re
 import socket
 import sqlite3
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -39,18 +40,46 @@ _HURRIED = ("--dynamic-config-value", 'history.defaultWorkflowTaskTimeout="3s"')
 _ROUNDED = re.compile(r"row \d+ missing from index by_(temporal_)?datetime_\d\d")
 
 
-class Server:
-    """Temporal, as it is embedded elsewhere; killed and started again at another port each time.
+class _Mortal(ABC):
+    """A process that is killed, and started again over the same file at another port.
 
     Args:
-        folder: Where its file is.
         lines: What leads to it; nobody knocks at a dead one's port, which may be another's soon.
     """
 
-    def __init__(self, folder: Path, lines: Sequence[Line]) -> None:
-        self.database = folder / "temporal.db"
+    child: Child
+
+    def __init__(self, lines: Sequence[Line]) -> None:
         self.pids: list[int] = []
         self._lines = lines
+
+    @abstractmethod
+    async def start(self) -> None:
+        """Start it, and lead all lines there."""
+
+    def kill(self) -> None:
+        """End it at once."""
+        self.child.kill()
+        for line in self._lines:
+            line.target = None
+
+    async def revive(self) -> None:
+        """Start it again over the same file."""
+        await self.child.over()
+        await self.start()
+
+    async def heal(self) -> None:
+        """Whatever was done to it: let it run."""
+        if not self.child.is_alive:
+            await self.revive()
+
+
+class Server(_Mortal):
+    """Temporal, as it is embedded elsewhere; its file is in the folder."""
+
+    def __init__(self, folder: Path, lines: Sequence[Line]) -> None:
+        super().__init__(lines)
+        self.database = folder / "temporal.db"
         self._log = folder / "temporal.log"
         self.child = Child("temporal", [], self._log, {})
 
@@ -71,21 +100,9 @@ class Server:
         for line in self._lines:
             line.leads_to(address)
 
-    def kill(self) -> None:
-        """End it at once."""
-        self.child.kill()
-        for line in self._lines:
-            line.target = None
-
-    async def revive(self) -> None:
-        """Start it again over the same file."""
-        await self.child.over()
-        await self.start()
-
     async def heal(self) -> None:
         """Whatever was done to it: let it run, with a disk."""
-        if not self.child.is_alive:
-            await self.revive()
+        await super().heal()
         self.child.resume()
         self.free_disk()
 
@@ -113,15 +130,14 @@ class Server:
         raise CannotStart(f"The embedded Temporal server did not get ready: {self.child.last()}.")
 
 
-class Gateways:
+class Gateways(_Mortal):
     """The simulated gateways: what they have booked outlives their process."""
 
     def __init__(self, folder: Path, lines: Sequence[Line]) -> None:
+        super().__init__(lines)
         told = ["cardhold", "simulator", "--port", "0", "--data", str(folder / "books.db")]
         self.child = Child("simulator", [*MODULE, *told], folder / "simulator.log", {})
         self.url = ""
-        self.pids: list[int] = []
-        self._lines = lines
 
     async def start(self) -> None:
         """Start them, and lead all lines there.
@@ -134,22 +150,6 @@ class Gateways:
         self.url = await self.child.says(_READY_LINE)
         for line in self._lines:
             line.leads_to(self.url.removeprefix("http://"))
-
-    def kill(self) -> None:
-        """End them at once."""
-        self.child.kill()
-        for line in self._lines:
-            line.target = None
-
-    async def revive(self) -> None:
-        """Start them again over the same file."""
-        await self.child.over()
-        await self.start()
-
-    async def heal(self) -> None:
-        """Whatever was done to them: let them run."""
-        if not self.child.is_alive:
-            await self.revive()
 
     @property
     def was_killed(self) -> bool:

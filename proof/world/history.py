@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol
+from typing import Literal, Protocol
 
 from temporalio.api.common.v1 import Payload
 from temporalio.api.failure.v1 import Failure
@@ -183,6 +183,12 @@ class Run:
             self.events += events
             self.news.append(job)
             self.has_news.set()
+
+    def unhear(self, kind: Literal["fire_timer", "resolve_activity"], seq: int) -> None:
+        """What was heard of one timer or activity, and no task has brought yet, is not told."""
+        self.news = [
+            job for job in self.news if not (job.HasField(kind) and getattr(job, kind).seq == seq)
+        ]
 
 
 @dataclass

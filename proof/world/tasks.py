@@ -153,28 +153,20 @@ class Tasks:
         if command.HasField("start_timer"):
             self._set_timer(run, command, self._loop.time())
         elif command.HasField("cancel_timer"):
-            timer = run.timers.pop(command.cancel_timer.seq, None)
+            seq = command.cancel_timer.seq
+            timer = run.timers.pop(seq, None)
             if timer is not None:
                 timer[1].cancel()
-            seq = command.cancel_timer.seq
-            run.news = [
-                job
-                for job in run.news
-                if not (job.HasField("fire_timer") and job.fire_timer.seq == seq)
-            ]
+            run.unhear("fire_timer", seq)
         elif command.HasField("schedule_activity"):
             self._activities.schedule(run, command.schedule_activity)
         elif command.HasField("request_cancel_activity"):
-            activity = run.activities.pop(command.request_cancel_activity.seq, None)
+            seq = command.request_cancel_activity.seq
+            activity = run.activities.pop(seq, None)
             if activity is not None:
                 activity.cancel_asked = True
-            seq = command.request_cancel_activity.seq
             # Core has told the workflow how that ended; what comes meanwhile it keeps to itself.
-            run.news = [
-                job
-                for job in run.news
-                if not (job.HasField("resolve_activity") and job.resolve_activity.seq == seq)
-            ]
+            run.unhear("resolve_activity", seq)
         elif command.HasField("complete_workflow_execution"):
             run.result = command.complete_workflow_execution.result
             self.close(run, Status.COMPLETED)

@@ -18,14 +18,11 @@ from typing import Any
 import pytest
 
 from proof.crash.main import SHORT
+from tests.proof.night import AT_NIGHT
 
 ROOT = Path(__file__).parents[2]
 # 40 on two idle cores; beside other tests it takes several times that, and is no defect.
 WITHIN_S = 200
-# Whole stacks more than the short run's own; the rest of the suite has to end in ten minutes.
-AT_NIGHT = pytest.mark.skipif(
-    "CARDHOLD_NIGHT" not in os.environ, reason="takes a minute more: set CARDHOLD_NIGHT"
-)
 ZERO = (
     "double effects", "acknowledged but lost", "not taken as asked", "hold and books disagree",
     "holds left open", "runs not ended", "runs stalled by a failed task", "runs that do not replay",

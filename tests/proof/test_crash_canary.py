@@ -7,7 +7,6 @@ that sends again under other names holds the money twice; run as a module, this 
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 import sys
 from base64 import b32encode
@@ -25,6 +24,7 @@ from proof.crash.plots import PLOTS, Stay
 from proof.crash.stack import Stack, running
 from proof.crash.triggers import Scene, Triggers
 from proof.crash.worker import hurried
+from tests.proof.night import AT_NIGHT
 from worker.main import main
 
 STAY = Stay("CANARY-1", "payroc", next(plot for plot in PLOTS if plot.name == "checkout"))
@@ -38,9 +38,7 @@ def kill(scene: Scene) -> None:
     scene.worker.kill()
 
 
-@pytest.mark.skipif(
-    "CARDHOLD_NIGHT" not in os.environ, reason="takes a minute more: set CARDHOLD_NIGHT"
-)
+@AT_NIGHT
 @pytest.mark.parametrize(
     ("module", "wrong"),
     [("proof.crash.worker", set[str]()), ("tests.proof.test_crash_canary", {DOUBLE})],
