@@ -16,6 +16,8 @@ from typing import Any, Self, cast
 import httpx
 from aiohttp import web
 
+from tests import loopback
+
 #: Words for people, by the names that the four gateways have for them; none decides anything.
 WORDS = frozenset({
     "message", "responseMessage", "statusMsg", "statusDescription", "failureReason",
@@ -61,7 +63,7 @@ class Chatty:
 
     def __init__(self, behind: str) -> None:
         self._behind = behind
-        self._http = httpx.AsyncClient(base_url=behind, trust_env=False)
+        self._http = loopback.client(behind)
         self._runner: web.AppRunner | None = None
         self._port = 0
         self.echo: Echo | None = None

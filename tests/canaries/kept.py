@@ -15,12 +15,12 @@ from functools import cache
 from pathlib import Path
 from urllib.parse import quote
 
-import httpx
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionRequest
 from temporalio.client import Client
 
+from tests import loopback
 from tests.canaries.canaries import written
 
 _BASE64_PLACES = 3
@@ -74,7 +74,7 @@ class Kept:
         """Everything of these runs, and of the whole deployment, by where it is kept."""
         texts = self.database_texts()
         texts["the worker's log"] = self.log.read_bytes()
-        async with httpx.AsyncClient(trust_env=False) as http:
+        async with loopback.client() as http:
             texts["metrics"] = (await http.get(self.metrics_url)).content
         for told in await asyncio.gather(*map(self.history_texts, workflow_ids)):
             texts |= told

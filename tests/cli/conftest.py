@@ -6,12 +6,12 @@ import asyncio
 import itertools
 from collections.abc import AsyncGenerator, Awaitable, Callable
 
-import httpx
 import pytest
 from click.testing import CliRunner, Result
 from temporalio.envconfig import ClientConnectConfig
 
 from cli.main import cardhold
+from tests import loopback
 from worker import settings
 from worker.dev import Stack, running
 from worker.main import run as run_worker
@@ -76,7 +76,7 @@ def fault(stack: tuple[str, str]) -> Callable[..., Awaitable[None]]:
 
     async def _set(operation: str, kind: str, **more: object) -> None:
         body = {"gateway": "payroc", "operation": operation, "fault": kind, **more}
-        async with httpx.AsyncClient(base_url=stack[1]) as admin:
+        async with loopback.client(stack[1]) as admin:
             (await admin.post("/admin/faults", json=body)).raise_for_status()
 
     return _set

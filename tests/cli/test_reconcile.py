@@ -7,7 +7,6 @@ import json
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
-import httpx
 import pytest
 from click.testing import CliRunner
 from temporalio.client import Client
@@ -19,6 +18,7 @@ from cli.exits import ExitCode
 from cli.main import cardhold
 from cli.reconcile import print_report, started
 from domain.findings import AccountReport, Counts, Finding, FindingKind, Step, SweepReport
+from tests import loopback
 from tests.cli.conftest import Command
 from worker import setup
 from workflows.sweep import SweepRequest
@@ -70,7 +70,7 @@ async def test_a_gateway_that_cannot_be_asked_needs_a_person(
 ) -> None:
     await fault("look_up", "unauthorized", times=1000)
     told = await command("reconcile", "--account", "payroc")
-    async with httpx.AsyncClient(base_url=stack[1]) as admin:
+    async with loopback.client(stack[1]) as admin:
         (await admin.delete("/admin/faults")).raise_for_status()
 
     assert told.output.startswith("payroc: not compared, payroc: our credentials were refused")

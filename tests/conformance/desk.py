@@ -16,6 +16,7 @@ from gateways.errors import GatewayError
 from gateways.port import Gateway, Named
 from simulator.bank import HoldRow
 from simulator.server import Simulator
+from tests import loopback
 from tests.conformance.acts import AUTHORIZE, Act, following, placing
 from tests.conformance.gateways import Under
 from tests.conformance.wires import Heard, Tap, opened
@@ -142,7 +143,7 @@ class Desk:
 
     async def guest(self, action: Action, outcome: str) -> int:
         """Go where the guest is sent, and press a button; the HTTP status that comes back."""
-        async with httpx.AsyncClient(trust_env=False) as browser:
+        async with loopback.client() as browser:
             page = await browser.request(action.method, action.url, data=action.fields or None)
             assert page.status_code in {200, 409}, page.text
             pressed = await browser.post(action.url, data={**action.fields, "outcome": outcome})

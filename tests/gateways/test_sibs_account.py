@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-import httpx
 import pytest
 
 from cardhold.hold import OperationKind
@@ -13,6 +12,7 @@ from cardhold.messages import PaymentMethodKind
 from domain.outcome import Approved, PaymentState
 from gateways.accounts import KINDS, InvalidAccount, build, read_account
 from simulator.server import Simulator
+from tests import loopback
 from tests.gateways.calls import authorize
 
 TABLE: dict[str, Any] = {
@@ -83,7 +83,7 @@ def test_a_secret_is_shown_by_no_form_of_an_account() -> None:
 
 
 async def test_the_built_in_account_opens_the_simulator() -> None:
-    async with Simulator() as sim, httpx.AsyncClient(base_url=sim.url, trust_env=False) as door:
+    async with Simulator() as sim, loopback.client(sim.url) as door:
         table = {"gateway": "sibs", "environment": "simulated"}
         adapter = build("sibs", read_account("sibs", table | KINDS["sibs"].simulated(sim.url)))
         outcome = await adapter.authorize(authorize())

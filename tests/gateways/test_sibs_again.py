@@ -25,6 +25,7 @@ from gateways.errors import (
     Undecided,
 )
 from simulator.server import Simulator
+from tests import loopback
 from tests.gateways.calls import authorize
 from tests.gateways.sibs_site import (
     NONE,
@@ -264,7 +265,7 @@ class Delaying(httpx.AsyncBaseTransport):
 @pytest.mark.parametrize("late", ["before", "after", "never"])
 async def test_a_purchase_that_arrives_late_is_no_second_hold(late: str) -> None:
     network = Delaying()
-    async with Simulator() as sim, httpx.AsyncClient(base_url=sim.url, trust_env=False) as door:
+    async with Simulator() as sim, loopback.client(sim.url) as door:
         site = replace(SITE, base_url=f"{sim.url}/sibs/spg/v2")
         adapter = open_sibs(site, connections=1, transport=network)
         with pytest.raises(NoAnswer):

@@ -2,10 +2,10 @@
 
 from collections.abc import AsyncIterator
 
-import httpx
 import pytest
 
 from simulator.server import Simulator
+from tests import loopback
 from tests.simulator.payroc_client import Payroc
 
 
@@ -17,7 +17,7 @@ async def sim() -> AsyncIterator[Simulator]:
 
 @pytest.fixture
 async def payroc(sim: Simulator) -> AsyncIterator[Payroc]:
-    async with httpx.AsyncClient(base_url=sim.url, trust_env=False, timeout=5) as http:
+    async with loopback.client(sim.url) as http:
         client = Payroc(http)
         await client.log_in()
         yield client

@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 
 from simulator.server import Simulator
+from tests import loopback
 
 METHOD = "b5f8729c-93ee-4bbb-9bfe-4a71f7b0e126"
 KEY = "any-key-opens-the-simulator"
@@ -80,7 +81,7 @@ class Stax:
 @asynccontextmanager
 async def stax_of(sim: Simulator, key: str = KEY) -> AsyncGenerator[Stax]:
     """A client of a running simulator."""
-    async with httpx.AsyncClient(base_url=sim.url, trust_env=False, timeout=5) as http:
+    async with loopback.client(sim.url) as http:
         yield Stax(http, key)
 
 

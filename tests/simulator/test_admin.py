@@ -9,10 +9,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from simulator.server import Simulator
+from tests import loopback
 from tests.simulator.payroc_client import Payroc, new_key, outcome, payment_body
 
 
@@ -109,7 +109,7 @@ async def test_the_admin_door_is_shut_to_peers_that_are_not_loopback() -> None:
     address = own_address()
     if address.startswith("127."):
         pytest.skip("this machine has no other address")
-    async with Simulator(host=address) as sim, httpx.AsyncClient(trust_env=False) as http:
+    async with Simulator(host=address) as sim, loopback.client() as http:
         shut = await http.get(f"{sim.url}/admin/books")
         open_to_all = await http.post(f"{sim.url}/payroc/authorize", headers={"x-api-key": "k"})
 
@@ -128,7 +128,7 @@ async def process(data: Path) -> AsyncGenerator[tuple[Payroc, asyncio.subprocess
         assert child.stdout is not None
         line = (await asyncio.wait_for(child.stdout.readline(), 10)).decode()
         url = line.split()[-1]
-        async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=5) as http:
+        async with loopback.client(url) as http:
             client = Payroc(http)
             await client.log_in()
             yield client, child
@@ -189,7 +189,7 @@ async def test_two_banks_cannot_share_one_file(tmp_path: Path) -> None:
 
 async def test_books_in_a_file_are_read_back_in_the_same_process(tmp_path: Path) -> None:
     data = tmp_path / "bank.sqlite"
-    async with Simulator(data=data) as sim, httpx.AsyncClient(base_url=sim.url) as http:
+    async with Simulator(data=data) as sim, loopback.client(sim.url) as http:
         payroc = Payroc(http)
         await payroc.log_in()
         await payroc.create(10000)

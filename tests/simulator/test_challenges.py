@@ -18,6 +18,7 @@ from simulator.clock import BankClock
 from simulator.faces import Ground
 from simulator.faults import Faults
 from simulator.store import Store
+from tests import loopback
 
 PAGE = "https://hotel.example/back?stay=1"
 
@@ -33,7 +34,7 @@ class Site:
         self.clock = BankClock(self.store)
         ground = Ground(Bank(self.store, self.clock), Faults({"made-up": ()}), self.store)
         self.challenges = Challenges(ground, "made-up", self._decided)
-        self.http = httpx.AsyncClient(trust_env=False, timeout=5)
+        self.http = loopback.client()
 
     def _decided(self, payment_id: str, passed: bool) -> None:  # noqa: FBT001 - as it is called.
         self.told.append((payment_id, passed))

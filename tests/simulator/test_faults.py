@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from simulator.server import Simulator
+from tests import loopback
 from tests.simulator.payroc_client import (
     Payroc,
     effects,
@@ -340,7 +341,7 @@ async def insist(payroc: Payroc, path: str, body: object) -> dict[str, Any]:
 async def test_random_weather_can_come_with_the_start() -> None:
     async with (
         Simulator(seed=1, fault_rate=1) as stormy,
-        httpx.AsyncClient(base_url=stormy.url, trust_env=False) as http,
+        loopback.client(stormy.url) as http,
     ):
         shown = (await http.post("/admin/faults", json={**TYPO, "operation": "token"})).json()
         armed = await http.post("/admin/faults", json={**TYPO, "fault": "delay"})

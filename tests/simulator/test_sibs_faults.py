@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from simulator.server import Simulator
+from tests import loopback
 from tests.simulator.sibs_client import Sibs, effects, order_body, returned, told
 
 # What a client does, and the operation that the admin door knows it by.
@@ -15,7 +16,7 @@ STEPS = [("capture", "capture"), ("cancellation", "release")]
 
 @pytest.fixture
 async def sibs(sim: Simulator) -> AsyncIterator[Sibs]:
-    async with httpx.AsyncClient(base_url=sim.url, trust_env=False, timeout=5) as http:
+    async with loopback.client(sim.url) as http:
         yield Sibs(http)
 
 

@@ -3,11 +3,11 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import httpx
 import pytest
 
 from simulator.faces import SibsFace
 from simulator.server import Simulator
+from tests import loopback
 from tests.simulator.sibs_client import (
     BEARER,
     TOKEN,
@@ -26,7 +26,7 @@ CARD = "5299990000000004"
 
 @pytest.fixture
 async def sibs(sim: Simulator) -> AsyncIterator[Sibs]:
-    async with httpx.AsyncClient(base_url=sim.url, trust_env=False, timeout=5) as http:
+    async with loopback.client(sim.url) as http:
         yield Sibs(http)
 
 
@@ -85,7 +85,7 @@ async def test_card_data_is_neither_shown_nor_kept(tmp_path: Path) -> None:
     data = tmp_path / "bank"
     async with (
         Simulator(data=data) as sim,
-        httpx.AsyncClient(base_url=sim.url, trust_env=False, timeout=5) as http,
+        loopback.client(sim.url) as http,
     ):
         sibs = Sibs(http)
         order = await sibs.order()
@@ -332,7 +332,7 @@ async def test_a_gateway_that_knows_ids_alone_finds_no_reference(
 
 async def test_orders_and_what_followed_outlive_the_process(tmp_path: Path) -> None:
     async def at(sim: Simulator) -> Sibs:
-        return Sibs(httpx.AsyncClient(base_url=sim.url, trust_env=False, timeout=5))
+        return Sibs(loopback.client(sim.url))
 
     async with Simulator(data=tmp_path / "bank") as sim:
         before = await at(sim)

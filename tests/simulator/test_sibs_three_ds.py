@@ -9,6 +9,7 @@ import pytest
 
 from simulator.faces import SibsFace
 from simulator.server import Simulator
+from tests import loopback
 from tests.simulator.sibs_client import Sibs, effects, order_body, token, told
 
 ASKED = token("tok-3ds-1")
@@ -17,7 +18,7 @@ BACK = "https://hotel.example/back?stay=1"
 
 @pytest.fixture
 async def sibs(sim: Simulator) -> AsyncIterator[Sibs]:
-    async with httpx.AsyncClient(base_url=sim.url, trust_env=False, timeout=5) as http:
+    async with loopback.client(sim.url) as http:
         yield Sibs(http)
 
 
@@ -75,7 +76,7 @@ async def test_a_guest_who_does_not_come_is_a_decline(sibs: Sibs) -> None:
 
 async def test_a_refused_call_still_writes_down_that_the_guest_was_too_late(tmp_path: Path) -> None:
     async def at(sim: Simulator) -> Sibs:
-        return Sibs(httpx.AsyncClient(base_url=sim.url, trust_env=False, timeout=5))
+        return Sibs(loopback.client(sim.url))
 
     async with Simulator(data=tmp_path / "bank") as sim:
         before = await at(sim)

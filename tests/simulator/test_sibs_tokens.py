@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from simulator.server import Simulator
+from tests import loopback
 from tests.simulator.sibs_client import Sibs, effects, order_body, token
 
 NUMBER = "5236410030000927"
@@ -26,7 +26,7 @@ WISH = {"tokenisation": {"tokenisationRequest": {"tokeniseCard": True}}}
 
 @pytest.fixture
 async def sibs(sim: Simulator) -> AsyncIterator[Sibs]:
-    async with httpx.AsyncClient(base_url=sim.url, trust_env=False, timeout=5) as http:
+    async with loopback.client(sim.url) as http:
         yield Sibs(http)
 
 
@@ -82,7 +82,7 @@ async def test_a_card_is_kept_only_once_its_payment_succeeded(sibs: Sibs) -> Non
 async def test_a_token_outlives_a_restart_and_the_number_is_nowhere(tmp_path: Path) -> None:
     async with (
         Simulator(data=tmp_path / "bank") as sim,
-        httpx.AsyncClient(base_url=sim.url, trust_env=False, timeout=5) as http,
+        loopback.client(sim.url) as http,
     ):
         order, said = await paid(Sibs(http), order_body() | WISH)
 
@@ -91,6 +91,6 @@ async def test_a_token_outlives_a_restart_and_the_number_is_nowhere(tmp_path: Pa
     assert NUMBER.encode() not in kept
     async with (
         Simulator(data=tmp_path / "bank") as sim,
-        httpx.AsyncClient(base_url=sim.url, trust_env=False, timeout=5) as http,
+        loopback.client(sim.url) as http,
     ):
         assert (await Sibs(http).status(order["transactionID"]))["token"] == said["token"]

@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from simulator.server import Simulator
+from tests import loopback
 from tests.simulator.sibs_client import (
     BASE,
     BEARER,
@@ -28,7 +29,7 @@ BASES = ("", "/v1", "/v2", "/spg/v1", "/spg/v2", "/sibs/spg/v2", "/api/v1")
 
 @pytest.fixture
 async def sibs(sim: Simulator) -> AsyncIterator[Sibs]:
-    async with httpx.AsyncClient(base_url=sim.url, trust_env=False, timeout=5) as http:
+    async with loopback.client(sim.url) as http:
         yield Sibs(http)
 
 

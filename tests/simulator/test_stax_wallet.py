@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from simulator.server import Simulator
+from tests import loopback
 from tests.simulator.stax_client import Stax
 
 ADA: dict[str, Any] = {
@@ -36,7 +36,7 @@ VISA: dict[str, Any] = {
 
 @pytest.fixture
 async def stax(sim: Simulator) -> AsyncIterator[Stax]:
-    async with httpx.AsyncClient(base_url=sim.url, trust_env=False, timeout=5) as http:
+    async with loopback.client(sim.url) as http:
         yield Stax(http)
 
 
@@ -92,14 +92,14 @@ async def test_what_was_never_stored_is_a_404(stax: Stax, path: str) -> None:
 async def test_customers_and_cards_survive_a_restart(tmp_path: Path) -> None:
     async with (
         Simulator(data=tmp_path / "bank") as sim,
-        httpx.AsyncClient(base_url=sim.url, trust_env=False, timeout=5) as http,
+        loopback.client(sim.url) as http,
     ):
         ada = await stored(Stax(http), "/customer", ADA)
         card = await stored(Stax(http), "/payment-method", VISA | {"customer_id": ada["id"]})
 
     async with (
         Simulator(data=tmp_path / "bank") as sim,
-        httpx.AsyncClient(base_url=sim.url, trust_env=False, timeout=5) as http,
+        loopback.client(sim.url) as http,
     ):
         again = Stax(http)
         assert (await again.get(f"/customer/{ada['id']}")).json() == ada

@@ -8,12 +8,13 @@ import httpx
 import pytest
 
 from simulator.server import Simulator
+from tests import loopback
 from tests.simulator.xmoney_client import BACK, CARD, Xmoney, effects, order_form, told
 
 
 @pytest.fixture
 async def xmoney(sim: Simulator) -> AsyncIterator[Xmoney]:
-    async with httpx.AsyncClient(base_url=sim.url, trust_env=False, timeout=5) as http:
+    async with loopback.client(sim.url) as http:
         yield Xmoney(http)
 
 

@@ -4,11 +4,11 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import httpx
 import pytest
 
 from simulator.faces import XmoneyFace
 from simulator.server import Simulator
+from tests import loopback
 from tests.simulator.xmoney_client import (
     WEEK_S,
     Xmoney,
@@ -21,7 +21,7 @@ from tests.simulator.xmoney_client import (
 
 @pytest.fixture
 async def xmoney(sim: Simulator) -> AsyncIterator[Xmoney]:
-    async with httpx.AsyncClient(base_url=sim.url, trust_env=False, timeout=5) as http:
+    async with loopback.client(sim.url) as http:
         yield Xmoney(http)
 
 
@@ -266,7 +266,7 @@ async def test_some_amounts_are_decided_a_minute_later(
 async def running(file: Path) -> AsyncGenerator[tuple[Simulator, Xmoney]]:
     async with (
         Simulator(data=file) as sim,
-        httpx.AsyncClient(base_url=sim.url, trust_env=False, timeout=5) as http,
+        loopback.client(sim.url) as http,
     ):
         yield sim, Xmoney(http)
 

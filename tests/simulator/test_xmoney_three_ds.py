@@ -2,11 +2,11 @@
 
 from collections.abc import AsyncIterator
 
-import httpx
 import pytest
 
 from simulator.faces import XmoneyFace
 from simulator.server import Simulator
+from tests import loopback
 from tests.simulator.xmoney_client import BACK, Xmoney, effects, order_form
 
 ASKED = "700000333"
@@ -14,7 +14,7 @@ ASKED = "700000333"
 
 @pytest.fixture
 async def xmoney(sim: Simulator) -> AsyncIterator[Xmoney]:
-    async with httpx.AsyncClient(base_url=sim.url, trust_env=False, timeout=5) as http:
+    async with loopback.client(sim.url) as http:
         yield Xmoney(http)
 
 

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from simulator.server import Simulator
+from tests import loopback
 from tests.simulator.xmoney_client import (
     BEARER,
     Xmoney,
@@ -22,7 +23,7 @@ NUMBER = "4111111111111111"
 
 @pytest.fixture
 async def xmoney(sim: Simulator) -> AsyncIterator[Xmoney]:
-    async with httpx.AsyncClient(base_url=sim.url, trust_env=False, timeout=5) as http:
+    async with loopback.client(sim.url) as http:
         yield Xmoney(http)
 
 
@@ -346,13 +347,13 @@ async def test_a_customer_is_shown_changed_and_forgotten(xmoney: Xmoney) -> None
 async def test_customers_survive_a_restart(tmp_path: Path) -> None:
     async with (
         Simulator(data=tmp_path / "bank") as sim,
-        httpx.AsyncClient(base_url=sim.url, trust_env=False, timeout=5) as http,
+        loopback.client(sim.url) as http,
     ):
         form = {"identifier": "guest-1", "email": "guest@example.com", "phone": "5550100"}
         made = (await Xmoney(http).send("POST", "/customer", form)).json()["data"]
 
     async with (
         Simulator(data=tmp_path / "bank") as sim,
-        httpx.AsyncClient(base_url=sim.url, trust_env=False, timeout=5) as http,
+        loopback.client(sim.url) as http,
     ):
         assert (await Xmoney(http).send("GET", f"/customer/{made['id']}")).json()["data"] == made

@@ -11,7 +11,6 @@ import contextlib
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 
-import httpx
 import pytest
 from temporalio import workflow
 from temporalio.api.common.v1 import WorkflowExecution
@@ -34,6 +33,7 @@ from cardhold.messages import HoldRequest, Reschedule
 from cardhold.names import TASK_QUEUE, WORKFLOW_TYPE, SearchAttribute
 from cardhold.verbs import checked
 from simulator.server import Simulator
+from tests import loopback
 from worker import setup
 from worker.dev import Stack, running
 from worker.doctor import cluster, reservations
@@ -258,7 +258,7 @@ async def _broken(client: Client) -> AsyncGenerator[None]:
 async def test_a_deadline_whose_capture_was_refused_is_found(both: Both) -> None:
     fault = {"gateway": "payroc", "operation": "capture", "fault": "decline"}
     async with kept(both, "overdue") as client:
-        async with httpx.AsyncClient(base_url=both[1].url) as admin:
+        async with loopback.client(both[1].url) as admin:
             (await admin.post("/admin/faults", json=fault)).raise_for_status()
         soon = datetime.now(UTC) + timedelta(seconds=2)
         await held(client, "RES-1", settle_by=soon, on_deadline="capture")

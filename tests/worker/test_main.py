@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any, cast
 from uuid import uuid4
 
-import httpx
 import pytest
 from temporalio.client import Client as TemporalClient
 from temporalio.envconfig import ClientConnectConfig
@@ -28,6 +27,7 @@ from temporalio.envconfig import ClientConnectConfig
 from cardhold.client import Client
 from cardhold.messages import Capture, HoldRequest
 from simulator.server import Simulator
+from tests import loopback
 from worker.cannot_start import CannotStart
 from worker.embedded import EmbeddedTemporal
 from worker.main import gateways_of, run, runtime_for
@@ -79,14 +79,14 @@ async def ended(process: Process) -> tuple[int, str]:
 
 
 async def books(simulator: Simulator) -> list[dict[str, Any]]:
-    async with httpx.AsyncClient() as http:
+    async with loopback.client() as http:
         answer = await http.get(f"{simulator.url}/admin/books")
     return cast("list[dict[str, Any]]", answer.json()["holds"])
 
 
 async def slow_authorization(simulator: Simulator) -> None:
     fault = {"gateway": "payroc", "operation": "authorize", "fault": "delay", "delay_s": CALL_S}
-    async with httpx.AsyncClient() as http:
+    async with loopback.client() as http:
         (await http.post(f"{simulator.url}/admin/faults", json=fault)).raise_for_status()
 
 
@@ -221,7 +221,7 @@ async def test_metrics_are_served_where_asked_for(connection: ClientConnectConfi
         address = f"127.0.0.1:{probe.getsockname()[1]}"
     runtime = runtime_for(WorkerSettings(metrics=address))
     await connect(connection, runtime=runtime)
-    async with httpx.AsyncClient() as http:
+    async with loopback.client() as http:
         answer = await http.get(f"http://{address}/metrics")
     assert "temporal_request" in answer.text
 

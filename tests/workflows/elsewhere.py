@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import httpx
-
+from tests import loopback
 from tests.workflows.stack import TOKEN, Json, Stack
 
 
@@ -19,7 +18,7 @@ async def made_elsewhere(stack: Stack, amount_minor: int = 100_00) -> str:
         "autoCapture": False,
         "processAsSale": False,
     }
-    async with httpx.AsyncClient() as http:
+    async with loopback.client() as http:
         identity = await http.post(f"{url}/payroc/authorize", headers={"x-api-key": "any"})
         headers = {
             "Authorization": f"Bearer {identity.json()['access_token']}",

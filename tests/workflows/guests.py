@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import httpx
 
+from tests import loopback
 from tests.workflows.gateways import Place
 from tests.workflows.stack import Json, Reserved, Stack
 
@@ -19,7 +20,7 @@ async def presses(hold: Json, outcome: str) -> int:
         outcome: ``pass`` or ``fail``.
     """
     action = hold["action"]
-    async with httpx.AsyncClient(trust_env=False) as browser:
+    async with loopback.client() as browser:
         page = await browser.request(action["method"], action["url"], data=action["fields"] or None)
         assert page.status_code in {httpx.codes.OK, TOO_LATE}, page.text
         pressed = await browser.post(action["url"], data={**action["fields"], "outcome": outcome})

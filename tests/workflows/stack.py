@@ -10,7 +10,6 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
-import httpx
 import pytest
 from temporalio.api.common.v1 import Payload
 from temporalio.client import (
@@ -31,6 +30,7 @@ from activities.holds import Holds
 from gateways.accounts import AccountSettings, build, read_account
 from gateways.port import Gateway
 from simulator.server import Simulator
+from tests import loopback
 from tests.workflows import gateways as table
 from tests.workflows.keyless import Keyless
 from worker import settings
@@ -167,7 +167,7 @@ class Stack:
     async def books(self, gateway: str | None = None) -> list[Json]:
         """The bank's truth; of one gateway, where one is named."""
         of_one = {} if gateway is None else {"gateway": gateway}
-        async with httpx.AsyncClient() as http:
+        async with loopback.client() as http:
             answer = await http.get(f"{self.simulator.url}/admin/books", params=of_one)
             return answer.json()["holds"]
 
@@ -186,7 +186,7 @@ class Stack:
     ) -> None:
         """The next calls of ``operation`` meet ``fault``."""
         body = {"gateway": gateway, "operation": operation, "fault": fault, **parameters}
-        async with httpx.AsyncClient() as http:
+        async with loopback.client() as http:
             (await http.post(f"{self.simulator.url}/admin/faults", json=body)).raise_for_status()
 
     def unmet(self, gateway: str) -> list[Json]:
@@ -195,12 +195,12 @@ class Stack:
 
     async def no_more_faults(self) -> None:
         """The gateway is well again."""
-        async with httpx.AsyncClient() as http:
+        async with loopback.client() as http:
             (await http.delete(f"{self.simulator.url}/admin/faults")).raise_for_status()
 
     async def bank_clock(self, **body: Any) -> None:
         """Move the bank's clock, or set how long holds live."""
-        async with httpx.AsyncClient() as http:
+        async with loopback.client() as http:
             (await http.post(f"{self.simulator.url}/admin/clock", json=body)).raise_for_status()
 
     async def skip(self, duration: timedelta, *reservations: Reserved) -> None:

@@ -14,11 +14,11 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-import httpx
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import Client
 
 from cardhold.names import SEARCH_ATTRIBUTE_TYPES
+from tests import loopback
 from tests.workflows.checks import agrees
 from tests.workflows.stack import Json, Reserved, Stack, our_client, usd
 from worker.main import runtime_for
@@ -161,7 +161,7 @@ async def test_what_was_not_given_is_not_written(stack: Stack) -> None:
 
 async def _measured(address: str) -> dict[str, int]:
     """How many reservations have come to need a person so far, by reason."""
-    async with httpx.AsyncClient(trust_env=False) as http:
+    async with loopback.client() as http:
         text = (await http.get(f"http://{address}/metrics")).text
     lines = [line for line in text.splitlines() if line.startswith("cardhold_attention")]
     found = [re.search(r'reason="(\w+)".* (\d+)$', line) for line in lines]
