@@ -75,7 +75,7 @@ async def test_a_healthy_deployment_is_exit_0_with_one_line_for_each_check(
 
     *checks, last = done.stdout.splitlines()
     assert done.exit_code == ExitCode.DONE, done.output
-    assert len(checks) == 18
+    assert len(checks) == 19
     assert all(line.startswith("ok ") for line in checks), done.output
     assert last == "Nothing was found."
 

@@ -81,6 +81,21 @@ def test_every_account_is_looked_at_and_a_figure_of_the_worker_told_once() -> No
     assert len(findings(configured.fitting(both))) == 1
 
 
+def test_an_account_that_cannot_see_its_own_holds_is_found() -> None:
+    sibs = """
+        [accounts.desk]
+        gateway = "sibs"
+        environment = "test"
+        base_url = "https://api.qly.example.com"
+        auth_token = { env = "KEY" }
+        client_id = { env = "KEY" }
+        terminal_id = "1"
+        """
+    assert findings(configured.fitting(told(account=sibs))) == []
+    [found] = findings(configured.fitting(told("look_up_by_reference = false", sibs)))
+    assert "the account desk finds no authorization by its reference" in found.lower()
+
+
 @pytest.mark.parametrize(
     ("environment", "host", "says"),
     [

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from cardhold.client import ANSWER_WITHIN
 from cardhold.fields import duration_text
+from cardhold.hold import OperationKind
 from domain.capabilities import ANY_HOST
 from gateways.account import AccountSettings
 from worker.cannot_start import CannotStart
@@ -50,7 +51,7 @@ def read(load: Callable[[], Settings] | None) -> tuple[Result, Settings | None]:
 
 
 def fitting(told: Settings) -> Results:
-    """Whether the figures fit together, and each account is in the world that it says."""
+    """Whether the figures fit together, and each account sees what it must and says where it is."""
     wrong = list(dict.fromkeys([*_refused(told), *_unwise(told)]))
     times = [finding("time-outs", says, _MEND) for says in wrong] or [
         ok("time-outs", "each leaves room for the one inside it")
@@ -59,7 +60,10 @@ def fitting(told: Settings) -> Results:
     worlds = [finding("environments", says, _MEND) for says in strange] or [
         ok("environments", "every account's gateway is of the world that its environment says")
     ]
-    return [*times, *worlds]
+    blind = [finding("look-ups", says, _MEND) for says in _blind(told)] or [
+        ok("look-ups", "an authorization whose answer was lost is found, or a key guards it")
+    ]
+    return [*times, *worlds, *blind]
 
 
 def origins(told: Settings) -> dict[str, list[str]]:
@@ -125,6 +129,17 @@ def _rules(
             "processing_time", account.processing_time, "at least", account.call_time_out,
             "a call that is still under way would be taken for one that never was",
         )  # fmt: skip
+
+
+def _blind(told: Settings) -> Iterator[str]:
+    """Where a second start cannot see what the first has held, and no key keeps it from holding."""
+    for name, account in told.accounts.items():
+        can = account.capabilities()
+        if not can.finds and OperationKind.AUTHORIZE not in can.idempotent:
+            yield (
+                f"the account {name} finds no authorization by its reference, and its gateway knows"
+                " no keys: a reservation that is started again after a terminated run holds twice"
+            )
 
 
 def _world(name: str, account: AccountSettings) -> Iterator[str]:
