@@ -109,10 +109,12 @@ class Courier:
         self.is_second_run = info.original_execution_run_id != info.run_id
         # Where the reset was made the random seed changes, and so it does again in every replay.
         # A reset to the very first task changes it before we can look: then that task's history
-        # is longer than a fresh start's.
+        # is longer than a fresh start's. So it is too where a worker failed to do the first task
+        # of the run before: the marker tells the two apart, as nothing can be marked in a replay.
         self._seed = workflow.random_seed()
         workflow.register_random_seed_callback(_asking_again(asyncio.get_running_loop()))
-        self._began_reset = self.is_second_run and info.get_current_history_length() > _FRESH_START
+        looks_reset = self.is_second_run and info.get_current_history_length() > _FRESH_START
+        self._began_reset = looks_reset and workflow.patched(_BEGAN_RESET)
         self._errands = 0
         self._reset_at: datetime | None = None
 
@@ -293,3 +295,4 @@ def _own_id(entry: Entry, *, knows_id: bool) -> str | None:
 _NOTHING_KNOWN = Capabilities()
 # Events before a first workflow task acts: started, task scheduled, task started.
 _FRESH_START = 3
+_BEGAN_RESET = "began with a reset"

@@ -18,6 +18,7 @@ from temporalio.api.common.v1 import Payload, Payloads
 from temporalio.bridge.proto.activity_result import ActivityResolution
 from temporalio.bridge.proto.workflow_activation import (
     QueryWorkflow,
+    NotifyHasPatch,
     RemoveFromCache,
     ResolveActivity,
     WorkflowActivation,
@@ -202,8 +203,11 @@ class SimulatedWorker:
         instance = _RUNNER.create_instance(_details(run, self._defined, self._flags, at))
         for number, task in enumerate(run.tasks):
             commands: list[WorkflowCommand] = []
+            marked = _marked(task)
             for jobs in task.activations:
-                activation = _activation(run, task, _as_replayed(jobs), is_replaying=True)
+                again = [*marked, *_as_replayed(jobs)]
+                activation = _activation(run, task, again, is_replaying=True)
+                marked = []
                 completion = self._activate(instance, activation)
                 if completion.HasField("failed"):
                     return None, [f"replay of task {number}: {completion.failed.failure.message}"]
@@ -324,6 +328,17 @@ def _at_once(commands: list[WorkflowCommand], task: Task) -> list[WorkflowActiva
         for command in commands
         if command.HasField("request_cancel_activity")
         and command.request_cancel_activity.seq not in ended
+    ]
+
+
+def _marked(task: Task) -> list[WorkflowActivationJob]:
+    """The patches that the task has recorded: a replay is told of them ahead."""
+    return [
+        WorkflowActivationJob(
+            notify_has_patch=NotifyHasPatch(patch_id=command.set_patch_marker.patch_id)
+        )
+        for command in task.commands
+        if command.HasField("set_patch_marker")
     ]
 
 

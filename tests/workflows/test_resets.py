@@ -12,12 +12,15 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 import pytest
+from temporalio import workflow
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.enums.v1 import EventType, ResetReapplyExcludeType
 from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from temporalio.service import RPCError
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
-from tests.workflows.checks import adds_up, agrees, never_stalled
+from cardhold.names import WORKFLOW_TYPE
+from tests.workflows.checks import A_BUG_SINCE_MENDED, adds_up, agrees, never_stalled
 from tests.workflows.stack import Json, Reserved, Stack, usd
 
 Life = Callable[[Stack], Awaitable[Reserved]]
@@ -116,6 +119,44 @@ async def test_a_reset_that_leaves_out_a_signal_between_updates_moves_no_money_a
 ) -> None:
     life = captured_with_a_signal_between
     await reset_everywhere(stack, life, bare=True, bank_goes_on=True)
+
+
+@workflow.defn(name=WORKFLOW_TYPE)
+class Broken:
+    """A version of the workflow that fails at its first task."""
+
+    @workflow.run
+    async def run(self) -> None:
+        """Do what no version should."""
+        raise RuntimeError(A_BUG_SINCE_MENDED)
+
+
+async def test_a_reset_of_a_run_whose_first_task_was_tried_twice_stalls_nothing(
+    stack: Stack,
+) -> None:
+    elsewhere = stack.elsewhere()
+    reserved = await elsewhere.begin(elsewhere.request())
+    broken = Worker(
+        stack.client,
+        task_queue=elsewhere.task_queue,
+        workflows=[Broken],
+        workflow_runner=UnsandboxedWorkflowRunner(),
+    )
+    async with broken, asyncio.timeout(20):
+        while EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED not in await kinds_of(reserved):
+            await asyncio.sleep(0.05)
+
+    async def life(_: Stack) -> Reserved:
+        await reserved.update("authorized")
+        await reserved.update("capture", {"amount": usd(60_00), "command_id": "out"})
+        return reserved
+
+    async with elsewhere.worker():
+        await reset_everywhere(elsewhere, life, bare=False, bank_goes_on=False)
+
+
+async def kinds_of(reserved: Reserved) -> list[int]:
+    return [event.event_type for event in (await reserved.history()).events]
 
 
 async def reset_everywhere(stack: Stack, life: Life, *, bare: bool, bank_goes_on: bool) -> None:
