@@ -52,6 +52,8 @@ _log = logging.getLogger(__name__)
 #: What an attempt leaves for the next one, with its number, where it has surely sent nothing and
 #: neither has any before it.
 NOTHING_SENT = "nothing was sent"
+#: The same of one that has sent it, and does not know what became of it.
+SENT = "sent"
 
 
 class Attempt:
@@ -66,6 +68,7 @@ class Attempt:
         # An earlier attempt that we know nothing of, a worker's death say, may have sent it.
         left = [_plain(each) for each in self._info.heartbeat_details]
         self._is_first = self._info.attempt == 1 or left == [NOTHING_SENT, self._info.attempt - 1]
+        self._has_sent = call.sent or left == [SENT]
         self._gateway = gateways.get(call.account)
         environment = self._gateway.environment if self._gateway else ""
         name = OperationName(
@@ -114,9 +117,10 @@ class Attempt:
             proof_from = max(proof_from, send_by + gateway.capabilities.processing_time)
         if not may_be_ours and not gateway.capabilities.finds:
             return self._settled(Ending.ABSENT, detail=_TOO_LATE)
-        found = await self._look(gateway, proof_from)
+        found = await self._looked_before(gateway, proof_from)
         never_sent = found.ending is Ending.ABSENT
-        return found.model_copy(update={"detail": _TOO_LATE}) if never_sent else found
+        told = {"detail": _TOO_LATE} if never_sent else {"found": self._was_there(found)}
+        return found.model_copy(update=told)
 
     @property
     def _tells_what_it_can(self) -> bool:
@@ -150,10 +154,9 @@ class Attempt:
         releases = self._call.kind is OperationKind.RELEASE
         looks = self._look_first or releases or self._is_of_an_earlier_run
         if looks or self._may_stand_already(gateway):
-            found = await self._looked_before(gateway)
+            found = await self._looked_before(gateway, self._call.absent_after)
             if found.ending is not Ending.ABSENT:
-                was_there = self._is_first and not self._call.repeated
-                return found.model_copy(update={"found": was_there})
+                return found.model_copy(update={"found": self._was_there(found)})
             self._must_not_be_on_its_way()
             self._heed(found.payment)
         if not self._is_first and not self._is_harmless(gateway):
@@ -185,15 +188,25 @@ class Attempt:
         repeats = OperationKind.CAPTURE not in can.idempotent and can.captures_max != 1
         return can.finds and kind not in can.idempotent and repeats
 
-    async def _looked_before(self, gateway: Gateway) -> Settled:
-        """Look before sending.
+    def _was_there(self, found: Settled) -> bool:
+        """Whether it stood at the gateway before this run had sent it.
+
+        Nobody knows what an attempt that has died has sent: it may be that one's. Of a decline
+        the other is taken to be true, as the run before may hold on another card since.
+        """
+        if found.ending is Ending.DECLINED:
+            return not self._has_sent
+        return self._is_first and not self._call.repeated
+
+    async def _looked_before(self, gateway: Gateway, proof_from: datetime | None) -> Settled:
+        """Look before sending, or in place of it.
 
         Raises:
             NotSent: The look failed, and so this attempt sends nothing.
             ApplicationError: Unauthorized, and retryable: what may stand already is not told by it.
         """
         try:
-            return await self._look(gateway, self._call.absent_after)
+            return await self._look(gateway, proof_from)
         except OutcomeUnknown as error:
             raise NotSent(f"{error}; it was to be looked up first, so nothing was sent") from None
         except Unauthorized as error:
@@ -350,8 +363,10 @@ class Attempt:
                 told = str(error)
                 return self._failed_unsent(told, Failure.THROTTLED, retry_after_s=retry_after_s)
             case NoAnswer(payment_id=payment_id) if self._is_harmless(gateway):
+                activity.heartbeat(SENT)
                 return self._failed(str(error), Failure.NO_ANSWER, payment_id=payment_id)
             case OutcomeUnknown(payment_id=payment_id):
+                activity.heartbeat(SENT)
                 return self._failed(str(error), Failure.UNDECIDED, payment_id=payment_id)
             case _:
                 return self._failed(str(error), Failure.UNDECIDED)

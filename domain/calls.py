@@ -38,6 +38,7 @@ class Call(Fact):
             before it has ended, so that a look-up before it is proof.
         repeated: It was on its way before, in another activity: an answer that it was refused
             says nothing of that one.
+        sent: And it may then have moved money: what is found may be its own.
         absent_after: From this instant on "not found" and "not done" are proof. Before it they
             mean "look again".
         due: The hours that count for a call that nobody waits for (`domain.patience`). None are
@@ -62,6 +63,7 @@ class Call(Fact):
     look_first: bool = False
     patient: bool = False
     repeated: bool = False
+    sent: bool = False
     absent_after: Instant | None = None
     due: tuple[Instant, ...] = ()
     learns: bool = False

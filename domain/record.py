@@ -64,6 +64,8 @@ class Entry:
     reference: str | None = None
     send_by: datetime | None = None
     sent_at: datetime | None = None
+    was_sent: bool = False
+    """An attempt says that it has sent it, and not what became of it."""
     decided_at: datetime | None = None
     booked_at: datetime | None = None
     detail: str | None = None

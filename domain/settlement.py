@@ -241,7 +241,8 @@ def _has_surely_lapsed(record: Record, entry: Entry, settled: Settled, now: date
     """Past its time nothing is left to free; a gateway that never shows it can only say no."""
     gone_by = record.gone_by()
     is_past = gone_by is not None and now >= gone_by and not record.capabilities.shows_expiry
-    said_no = settled.ending in {Ending.DECLINED, Ending.NOT_DONE}
+    # The last one is a person's word.
+    said_no = settled.ending in {Ending.DECLINED, Ending.NOT_DONE, Ending.ABSENT}
     return is_past and said_no and entry.kind is OperationKind.RELEASE
 
 

@@ -43,6 +43,7 @@ ERRORS = frozenset(
 #: More than this for one hold is a storm: a month without a gateway stays far below.
 CALLS_MAX = 900
 EVENTS_MAX = 2_000
+_CALLS_PER_WORD = 60
 
 
 @dataclass(frozen=True)
@@ -140,7 +141,7 @@ def _money(seen: Witness) -> Iterable[Violation]:
     ours = [book for book in seen.books if book["state"] != "declined"]
     yield from _twice(ours, seen)
     captures = [
-        (book, effect) for book in ours for effect in book["effects"] if effect["kind"] == "capture"
+        effect for book in ours for effect in book["effects"] if effect["kind"] == "capture"
     ]
     yield from _captures_wanted(plan, captures, seen)
     for book in ours:
@@ -186,9 +187,7 @@ def _is_split_over_two_cards(seen: Witness) -> bool:
     return gave and seen.plan.has("second_cluster")
 
 
-def _captures_wanted(
-    plan: Plan, captures: Sequence[tuple[Json, Json]], seen: Witness
-) -> Iterable[Violation]:
+def _captures_wanted(plan: Plan, captures: Sequence[Json], seen: Witness) -> Iterable[Violation]:
     """Every capture is somebody's instruction, and no instruction is carried out twice."""
     named = Counter(
         each.body["amount"]["amount_minor"]
@@ -199,13 +198,13 @@ def _captures_wanted(
         1 for each in _valid(plan, "capture") if each.body is None or "amount" not in each.body
     )
     by_plan = 1 if plan.request.get("on_deadline") == "capture" else 0
-    for book, effect in captures:
+    for effect in captures:
         amount = effect["amount_minor"]
         if named[amount] > 0:
             named[amount] -= 1
         elif of_all > 0:
             of_all -= 1
-        elif by_plan > 0 and _is_about_due(plan, book, effect):
+        elif by_plan > 0 and _is_about_due(plan, effect):
             by_plan -= 1
         else:
             yield Violation("S5", f"a capture of {amount} that no instruction explains")
@@ -214,12 +213,13 @@ def _captures_wanted(
             yield Violation("S4", f"{book['payment_id']} was captured above what it held")
 
 
-def _is_about_due(plan: Plan, book: Json, effect: Json) -> bool:
+def _is_about_due(plan: Plan, effect: Json) -> bool:
     """Whether a deadline may have come by then."""
     if any("settle_by" in (each.body or {}) for each in _valid(plan, "reschedule")):
         return True
-    placed, done = _seconds(book["effects"][0]["at"]), _seconds(effect["at"])
-    return done - placed >= 0.4 * min(plan.life_s, plan.known_life_s)
+    # The run counts from its start: what the gateway had to decide first was placed later.
+    done = _seconds(effect["at"]) - plan.skew_s
+    return done >= 0.4 * min(plan.life_s, plan.known_life_s)
 
 
 def _releases_wanted(plan: Plan, book: Json, seen: Witness) -> Iterable[Violation]:
@@ -231,8 +231,12 @@ def _releases_wanted(plan: Plan, book: Json, seen: Witness) -> Iterable[Violatio
         return
     if seen.happened["approve_less"] or seen.happened["require_action"] or seen.resolved:
         return
+    # A run that has forgotten that the guest was back waits for them in vain.
+    is_asked = plan.request["payment_method"] == plan.place.challenged
+    if is_asked and any(plan.has(kind) for kind in ("reset", "reset_alone", "restore")):
+        return
     for effect in book["effects"]:
-        if effect["kind"] == "release" and not _is_about_due(plan, book, effect):
+        if effect["kind"] == "release" and not _is_about_due(plan, effect):
             yield Violation("S9", f"{effect['amount_minor']} was freed without a reason")
 
 
@@ -243,9 +247,10 @@ def _wire(seen: Witness) -> Iterable[Violation]:
     plan, place = seen.plan, seen.plan.place
     bodies: dict[str, bytes] = {}
     keys = _keys(plan) if place.keyed and not _has_nameless(plan) else None
+    relative = _is_forgotten_by(plan)
     for exchange in seen.exchanges:
         key = _key_of(exchange)
-        if key is not None:
+        if key is not None and not (relative and exchange.operation == "adjust"):
             if bodies.setdefault(key, exchange.body) != exchange.body:
                 yield Violation("S10", f"key {key} was sent with another body")
             if keys is not None and key not in keys:
@@ -256,7 +261,9 @@ def _wire(seen: Witness) -> Iterable[Violation]:
             yield Violation("S6", "a capture was sent without an amount")
         if not exchange.path.startswith(f"/{place.gateway}/"):
             yield Violation("X5", f"a request went to {exchange.path}")
-    if len(seen.exchanges) > CALLS_MAX * max(len(seen.views), 1):
+    # What a person says of an outcome may begin another round of tries.
+    words = sum(1 for told in seen.told if told.instruction.name == "resolve")
+    if len(seen.exchanges) > CALLS_MAX * max(len(seen.views), 1) + _CALLS_PER_WORD * words:
         yield Violation("L7", f"{len(seen.exchanges)} calls for one hold")
 
 
@@ -278,6 +285,16 @@ def _keys(plan: Plan) -> set[str]:
         for kind in ("authorize", "adjust", "capture", "release")
         for name in {*names, "start", "cancel", *_DEADLINES}
     }
+
+
+def _is_forgotten_by(plan: Plan) -> bool:
+    """An adjust "by" so much, given to a run that has forgotten it, is another total by now.
+
+    The key that it had keeps it from being carried out again.
+    """
+    forgets = any(plan.has(kind) for kind in ("reset", "reset_alone", "restore"))
+    again = plan.has("terminate_and_start") or plan.has("second_cluster")
+    return (forgets or again) and any("by" in (each.body or {}) for each in plan.instructions)
 
 
 def _has_nameless(plan: Plan) -> bool:
@@ -330,7 +347,9 @@ def _adds_up(view: Json) -> Iterable[Violation]:
 
 def _end(seen: Witness) -> Iterable[Violation]:
     view, plan = seen.view, seen.plan
-    open_ones = [book for book in seen.books if book["state"] == "open"]
+    open_ones = [
+        book for book in seen.books if book["state"] == "open" and not _is_about_gone(seen, book)
+    ]
     forgotten = plan.has("terminate")
     if view is None:
         if not forgotten and not seen.happened["refused at the start"]:
@@ -345,7 +364,7 @@ def _end(seen: Witness) -> Iterable[Violation]:
         elif not seen.attentions:
             yield Violation("L2", "the gateway never came back, and nobody was told")
         return
-    if open_ones:
+    if open_ones and not _was_told_of_another_card(seen):
         yield Violation("L1", f"closed as {view['state']}, and {len(open_ones)} holds are open")
     if view["state"] not in _FINAL:
         yield Violation("L1", f"closed in state {view['state']}")
@@ -353,6 +372,21 @@ def _end(seen: Witness) -> Iterable[Violation]:
         yield Violation("S1", "a closed hold says that something is still held")
     yield from _agrees(seen, view)
     yield from _lapsed(seen)
+
+
+def _is_about_gone(seen: Witness, book: Json) -> bool:
+    """Whether the bank's own clock is all that keeps it: the run has seen it lapse."""
+    if seen.view is None or seen.view["state"] != "expired":
+        return False
+    lapses = _seconds(book["effects"][0]["at"]) - seen.plan.skew_s + seen.plan.life_s
+    return lapses <= _seconds(seen.view["closed_at"]) + abs(seen.plan.skew_s)
+
+
+def _was_told_of_another_card(seen: Witness) -> bool:
+    """Whether a person was told that a run before this one may hold on another card."""
+    gave = any(each.name == "authorize" for each in seen.plan.instructions)
+    again = any(seen.plan.has(kind) for kind in ("terminate_and_start", "restore", "reset_alone"))
+    return gave and again and "external_change" in seen.attentions
 
 
 def _agrees(seen: Witness, view: Json) -> Iterable[Violation]:

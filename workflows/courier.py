@@ -170,6 +170,7 @@ class Courier:
         """What to do after an activity that could not tell the outcome."""
         cause = errand.cause()
         self._learn(entry, cause)
+        entry.was_sent |= cause is not None and cause.type in _SENT
         if cause is not None and cause.type == Failure.UNDECIDED:
             return Rung.LOOK
         return Rung.SEND if self._key_lives(entry) is not None else Rung.LOOK_AND_SEND
@@ -257,6 +258,7 @@ class Courier:
             look_first=manner.patient or record.cautious or self.is_second_run,
             patient=manner.patient,
             repeated=entry.state is OperationState.UNKNOWN,
+            sent=entry.was_sent,
             absent_after=manner.absent_after or self._absent_after(),
             due=hours_that_count(record) if manner.nobody_waits else (),
             # A hold that a person has vouched for before any answer came.
@@ -292,6 +294,8 @@ def _own_id(entry: Entry, *, knows_id: bool) -> str | None:
     return entry.payment_id if knows_id else None
 
 
+# What only an attempt fails with that may have moved money.
+_SENT = frozenset({Failure.UNDECIDED, Failure.NO_ANSWER})
 _NOTHING_KNOWN = Capabilities()
 # Events before a first workflow task acts: started, task scheduled, task started.
 _FRESH_START = 3

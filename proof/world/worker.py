@@ -17,8 +17,8 @@ from temporalio import workflow
 from temporalio.api.common.v1 import Payload, Payloads
 from temporalio.bridge.proto.activity_result import ActivityResolution
 from temporalio.bridge.proto.workflow_activation import (
-    QueryWorkflow,
     NotifyHasPatch,
+    QueryWorkflow,
     RemoveFromCache,
     ResolveActivity,
     WorkflowActivation,

@@ -64,6 +64,15 @@ async def test_what_a_late_look_cannot_learn_is_asked_again() -> None:
     assert (failed.type, failed.non_retryable) == (Failure.NOT_SENT, False)
 
 
+async def test_credentials_refused_on_a_late_look_prove_nothing() -> None:
+    gateway = Scripted([Unauthorized("401"), HELD])
+    failed = await failure(gateway, LATE)
+    settled = await attempt(gateway, LATE, 2)
+
+    assert (failed.type, failed.non_retryable) == (Failure.UNAUTHORIZED, False)
+    assert (settled.ending, settled.payment) == (Ending.DONE, HELD)
+
+
 @pytest.mark.parametrize("can", [KEYS, NO_KEYS], ids=["keys", "no keys"])
 async def test_credentials_refused_before_anything_was_found_prove_nothing(
     can: Capabilities,

@@ -5,18 +5,22 @@ The same scripted gateway as for the other attempts; what it was asked, in order
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
+from activities.attempt import NOTHING_SENT, SENT
 from cardhold.hold import OperationKind
 from domain.calls import Call, Ending
 from domain.capabilities import Capabilities
-from domain.outcome import Approved, Outcome, Said
+from domain.outcome import Approved, Outcome, PaymentState, Said
 from gateways.errors import Undecided
 from gateways.port import Named
 from tests.activities.test_holds import (
     HELD,
     KEYS,
     NO_KEYS,
+    NOW,
     TAKEN,
     Answer,
     Scripted,
@@ -26,6 +30,7 @@ from tests.activities.test_holds import (
 )
 
 AUTHORIZE = call(OperationKind.AUTHORIZE)
+LATE = call(OperationKind.AUTHORIZE, send_by=NOW - timedelta(days=1))
 
 
 #: An account with keys and one without: a key may be forgotten long before its hold is.
@@ -66,6 +71,24 @@ async def test_what_this_run_may_have_sent_itself_is_no_find() -> None:
     for of, number in ((AUTHORIZE, 2), (repeated, 1)):
         settled = await attempt(Scripted([HELD], NO_KEYS), of, number)
         assert settled.found is False
+
+
+@pytest.mark.parametrize("of", [AUTHORIZE, LATE], ids=["in time", "too late"])
+async def test_a_decline_is_of_an_earlier_run_unless_this_one_is_known_to_have_sent_it(
+    of: Call,
+) -> None:
+    declined = HELD.model_copy(update={"state": PaymentState.DECLINED})
+
+    async def found(left: list[object], **known: bool) -> bool:
+        gateway = Scripted([declined], NO_KEYS)
+        settled = await attempt(gateway, of.model_copy(update=known), 2, told=left)
+        assert settled.ending is Ending.DECLINED
+        return settled.found
+
+    assert await found([])
+    assert await found([NOTHING_SENT, 1], repeated=True)
+    assert not await found([SENT])
+    assert not await found([], repeated=True, sent=True)
 
 
 @WITH_A_KEY_OR_WITHOUT
