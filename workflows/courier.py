@@ -123,6 +123,11 @@ class Courier:
         """Whether a reset lies before this point of the history."""
         return self._began_reset or workflow.random_seed() != self._seed
 
+    @property
+    def knows_the_account(self) -> bool:
+        """Whether an answer has told what it can do: a person may vouch for a hold before one."""
+        return self._record.capabilities != _NOTHING_KNOWN
+
     def first_try(self, entry: Entry, answer_by: datetime) -> Errand:
         """Send an operation, and keep at it for as long as somebody waits."""
         left = answer_by - timing.ANSWER_SLACK - workflow.now()
@@ -262,7 +267,7 @@ class Courier:
             absent_after=manner.absent_after or self._absent_after(),
             due=hours_that_count(record) if manner.nobody_waits else (),
             # A hold that a person has vouched for before any answer came.
-            learns=not authorizes and record.capabilities == _NOTHING_KNOWN,
+            learns=not authorizes and not self.knows_the_account,
             payment_method=entry.payment_method,
             initiator=request.initiator,
             return_url=request.return_url if authorizes else None,

@@ -247,6 +247,10 @@ class Keeper:
             return
         errand = self._probe()
         await self._waiting.until(errand.is_back, workflow.now() + record.capabilities.look_up_for)
+        if not errand.is_back() and not self._carrier.courier.knows_the_account:
+            errand.call_off()
+            await self._by_plan(Release(reason="it has lapsed, and cannot be looked up"))
+            return
         if not errand.is_back():
             told = "whether the hold has lapsed could not be looked up so far"
             record.raise_attention(AttentionReason.OUTCOME_UNKNOWN, workflow.now(), told)

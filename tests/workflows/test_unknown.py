@@ -14,7 +14,9 @@ import pytest
 
 from cardhold.fields import instant_text
 from tests.workflows.checks import adds_up, agrees
+from tests.workflows.gateways import Place
 from tests.workflows.stack import Json, Reserved, Stack, usd
+from tests.workflows.test_accidents_started_again import ONE_OF_EACH
 from tests.workflows.test_weather_order import turns
 
 DESK = {"operator": "desk", "reason": "seen in the gateway's portal"}
@@ -176,6 +178,41 @@ async def test_a_hold_that_a_person_has_vouched_for_is_captured_as_any_other(sta
     hold = await reserved.update("capture", {"amount": usd(60_00), "command_id": "out"})
     assert (hold["state"], hold["captured"]) == ("captured", usd(60_00))
     agrees(hold, await stack.book())
+
+
+@pytest.mark.parametrize("place", ONE_OF_EACH, ids=str)
+async def test_a_hold_that_was_vouched_for_before_any_answer_ends_when_it_has_lapsed(
+    stack: Stack, place: Place
+) -> None:
+    """Nobody has looked before it lapsed, and the gateway knows nothing of it."""
+    await stack.fault("look_up", "error_before", gateway=place.gateway, times=1000)
+    await stack.fault("token", "error_before", gateway=place.gateway, times=1000)
+    reserved = await stack.begin(stack.request(**place.request()))
+    await reserved.skip(timedelta(minutes=1))
+    await until(reserved, "authorize/1", "unknown")
+    word = {"operation_id": "authorize/1", "outcome": "done", "reference": "7700", **DESK}
+    await reserved.update("resolve", word)
+    await reserved.skip(timedelta(days=8))
+    await stack.no_more_faults()
+
+    async with asyncio.timeout(30):
+        while (hold := await until_attention_or_end(reserved))["closed_at"] is None:
+            if hold["attention"]["reason"] == "outcome_unknown":
+                unknown = {"operation_id": hold["attention"]["operation_id"], **DESK}
+                await reserved.update("resolve", {"outcome": "not_done", **unknown})
+            else:
+                await reserved.skip(timedelta(hours=2))
+    assert (await reserved.ended())["state"] in {"expired", "released"}
+    assert await stack.books() == []
+
+
+async def until_attention_or_end(reserved: Reserved) -> Json:
+    async with asyncio.timeout(15):
+        while True:
+            hold = await reserved.hold()
+            if hold["attention"] is not None or hold["closed_at"] is not None:
+                return hold
+            await asyncio.sleep(0.1)
 
 
 @pytest.mark.parametrize(
