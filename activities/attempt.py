@@ -199,7 +199,7 @@ class Attempt:
         return self._is_first and not self._call.repeated
 
     async def _looked_before(self, gateway: Gateway, proof_from: datetime | None) -> Settled:
-        """Look before sending, or in place of it.
+        """Look before sending, or in place of it; as `_look`.
 
         Raises:
             NotSent: The look failed, and so this attempt sends nothing.
@@ -405,12 +405,18 @@ class Attempt:
         gateway = self._gateway if self._tells_what_it_can else None
         return ApplicationError(
             message,
-            *([_lost(gateway, payment_id)] if gateway else []),
+            *([self._lost(gateway, payment_id)] if gateway else []),
             type=kind,
             non_retryable=kind is Failure.UNDECIDED and not self._may_repeat,
             next_retry_delay=self._pause(retry_after_s),
             category=ApplicationErrorCategory.BENIGN,
         )
+
+    def _lost(self, gateway: Gateway, payment_id: str | None) -> Lost:
+        # What was made elsewhere goes by another name there.
+        reference = None if self._call.adopts else self._named.reference
+        can = gateway.capabilities
+        return Lost(capabilities=can, payment_id=payment_id, reference=reference)
 
     def _pause(self, retry_after_s: float | None) -> timedelta | None:
         """How long until the next attempt; None is as long as the retry policy says."""
@@ -439,7 +445,3 @@ def _plain(left: object) -> object:
 def _is_unguarded(call: Call, can: Capabilities) -> bool:
     """Whether the hold may be placed twice, and a look by its reference would show it."""
     return can.finds and OperationKind.AUTHORIZE not in can.idempotent and not call.adopts
-
-
-def _lost(gateway: Gateway, payment_id: str | None) -> Lost:
-    return Lost(capabilities=gateway.capabilities, payment_id=payment_id)

@@ -114,10 +114,13 @@ class Lost(Fact):
         capabilities: What the account can do.
         payment_id: The gateway's id of what may have become a hold, where it was told before
             the answer was lost.
+        reference: What it was sent under, or will be: what a person finds it by, and what later
+            operations are compared with where only that person can tell that it was placed.
     """
 
     capabilities: Capabilities
     payment_id: str | None = None
+    reference: str | None = None
 
 
 class Settled(Fact):

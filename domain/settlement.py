@@ -121,7 +121,9 @@ def _authorized(record: Record, entry: Entry, settled: Settled, now: datetime) -
         # one would send again.
         record.found = record.cautious = True
     record.ledger.authorize(entry.amount.amount_minor)
-    record.gateway_reference = payment.reference or settled.reference
+    # A person's word names the payment; what it was sent under was learned when it was lost.
+    known = payment.reference or settled.reference
+    record.gateway_reference = known or record.gateway_reference
     record.placed(payment, _placed_at(payment, entry.sent_at or now, now))
     record.others_at = now + record.capabilities.processing_time if settled.unguarded else None
     record.life.move(Event.APPROVE)

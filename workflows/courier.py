@@ -87,6 +87,13 @@ class Errand:
         cause = error.cause if isinstance(error, ActivityError) else None
         return cause if isinstance(cause, ApplicationError) else None
 
+    def last_words(self) -> ApplicationError | None:
+        """What a worker said of it last, also where the server's clock has ended it since."""
+        error: BaseException | None = self._handle.exception()
+        while error is not None and not isinstance(error, ApplicationError):
+            error = error.__cause__
+        return error
+
 
 def _asking_again(loop: asyncio.AbstractEventLoop) -> Callable[[int], None]:
     """A new seed alone lets the SDK ask no waiting condition again; a step of the loop does."""
@@ -158,8 +165,18 @@ class Courier:
                 return self._run(entry, entry.kind, manner)
 
     def inspect(self, entry: Entry) -> Errand:
-        """Look at a payment that nothing is under way on."""
-        return self._run(entry, LOOK_UP, _Manner(timing.PATIENTLY, nobody_waits=True))
+        """Look at a payment that nothing is under way on.
+
+        Not for ever where a person has vouched for the hold before any answer came: a look that
+        tells nothing still tells what the account can do, once it has ended (`learn_from`).
+        """
+        within = None if self.knows_the_account else self._record.capabilities.look_up_for
+        return self._run(entry, LOOK_UP, _Manner(timing.PATIENTLY, within, nobody_waits=True))
+
+    def learn_from(self, entry: Entry, errand: Errand) -> None:
+        """Learn of an activity that could not tell the outcome what the account can do."""
+        cause = errand.cause()
+        self._learn(entry, cause or errand.last_words(), is_last=cause is not None)
 
     def look_for_others(self, entry: Entry, within: timedelta) -> Errand:
         """Look whether an authorization stands alone, by its reference: for so long, not longer."""
@@ -174,7 +191,7 @@ class Courier:
     def rung_after(self, entry: Entry, errand: Errand) -> Rung:
         """What to do after an activity that could not tell the outcome."""
         cause = errand.cause()
-        self._learn(entry, cause)
+        self.learn_from(entry, errand)
         entry.was_sent |= cause is not None and cause.type in _SENT
         if cause is not None and cause.type == Failure.UNDECIDED:
             return Rung.LOOK
@@ -185,7 +202,7 @@ class Courier:
         cause = errand.cause()
         return (cause.next_retry_delay if cause else None) or timedelta(0)
 
-    def _learn(self, entry: Entry, cause: ApplicationError | None) -> None:
+    def _learn(self, entry: Entry, cause: ApplicationError | None, *, is_last: bool) -> None:
         """An authorization without an answer still says what the account can do."""
         if cause is None or not cause.details:
             return
@@ -197,7 +214,8 @@ class Courier:
             return  # of a later version: what we assume meanwhile is the safer side
         self._record.capabilities = lost.capabilities
         if entry.kind is OperationKind.AUTHORIZE:
-            entry.payment_id = lost.payment_id
+            entry.payment_id = lost.payment_id if is_last else entry.payment_id
+            self._record.gateway_reference = lost.reference or self._record.gateway_reference
 
     def _key_lives(self, entry: Entry) -> timedelta | None:
         """How long the operation's key surely lives on; None where it does not."""

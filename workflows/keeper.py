@@ -26,7 +26,6 @@ from domain.record import RESTING, Entry, Record
 from domain.settlement import adopt, lapse, note_external
 from workflows import timing
 from workflows.carrier import Carrier
-from workflows.courier import Errand
 from workflows.desk import Desk
 from workflows.inbox import Ask, Inbox
 from workflows.others import Others
@@ -245,12 +244,9 @@ class Keeper:
         if not record.capabilities.shows_expiry:
             await self._by_plan(Release(reason="it has lapsed, and the gateway never shows it"))
             return
-        errand = self._probe()
+        probe = self._probe()
+        errand = self._carrier.courier.inspect(probe)
         await self._waiting.until(errand.is_back, workflow.now() + record.capabilities.look_up_for)
-        if not errand.is_back() and not self._carrier.courier.knows_the_account:
-            errand.call_off()
-            await self._by_plan(Release(reason="it has lapsed, and cannot be looked up"))
-            return
         if not errand.is_back():
             told = "whether the hold has lapsed could not be looked up so far"
             record.raise_attention(AttentionReason.OUTCOME_UNKNOWN, workflow.now(), told)
@@ -260,6 +256,7 @@ class Keeper:
         settled = errand.settled()
         payment = settled.payment if settled else None
         if settled is None:
+            self._carrier.courier.learn_from(probe, errand)
             return
         record.capabilities = settled.capabilities or record.capabilities
         if payment is None or _is_gone(payment, record):
@@ -285,7 +282,7 @@ class Keeper:
             self._has_looked = True
             self._tell(_NOTHING_SHOWS_IT)
             return
-        errand = self._probe()
+        errand = self._carrier.courier.inspect(self._probe())
         at, why = (step.at, f"until the next step: {step.kind}") if step else (None, "")
         await self._waiting.until(lambda: errand.is_back() or bool(self.inbox.waiting), at, why)
         if not errand.is_back():
@@ -320,10 +317,10 @@ class Keeper:
         self.record.raise_attention(AttentionReason.EXTERNAL_CHANGE, workflow.now(), told + _AGAIN)
         self._waiting.tell()
 
-    def _probe(self) -> Errand:
-        """Look at the payment, whatever was done to it and by whom."""
+    def _probe(self) -> Entry:
+        """What to look at the payment for, whatever was done to it and by whom."""
         record = self.record
-        entry = Entry(
+        return Entry(
             number=len(record.entries) + 1,
             kind=OperationKind.RELEASE,
             command_id=DEADLINE,
@@ -331,7 +328,6 @@ class Keeper:
             final=True,
             requested_at=workflow.now(),
         )
-        return self._carrier.courier.inspect(entry)
 
     def _face_what_the_gateway_shows(self) -> None:
         """What the gateway shows and we did not do: an earlier run did it, or somebody else."""

@@ -64,7 +64,7 @@ async def test_what_a_late_look_cannot_learn_is_asked_again() -> None:
     assert (failed.type, failed.non_retryable) == (Failure.NOT_SENT, False)
 
 
-async def test_credentials_refused_on_a_late_look_prove_nothing() -> None:
+async def test_credentials_refused_at_a_late_look_do_not_prove_that_nothing_was_placed() -> None:
     gateway = Scripted([Unauthorized("401"), HELD])
     failed = await failure(gateway, LATE)
     settled = await attempt(gateway, LATE, 2)

@@ -24,6 +24,7 @@ from cardhold.money import Money
 from cardhold.names import ErrorType
 from domain.calls import Call, Ending, Lost, Settled
 from domain.capabilities import Capabilities
+from domain.keys import OperationName
 from domain.outcome import (
     ActionRequired,
     Approved,
@@ -48,6 +49,8 @@ USD_100 = Money(amount_minor=100_00, currency="USD")
 NOTHING = Money(amount_minor=0, currency="USD")
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SECRET = "sk_live_4242"
+# Of the authorization that `call` makes, by the contract's rule.
+REFERENCE = OperationName("bank", "test", "reservation-R1", "authorize", "c").reference()
 KEYS = Capabilities(idempotent=frozenset(OperationKind), key_life=timedelta(days=7))
 NO_KEYS = Capabilities()
 HELD = Payment(payment_id="P1", state=PaymentState.OPEN, authorized=USD_100, captured=NOTHING)
@@ -258,7 +261,7 @@ async def test_what_an_authorization_may_have_become_is_told_with_its_failure() 
     failed = await failure(Scripted([None, lost]), call(OperationKind.AUTHORIZE))
     pending = await failure(Scripted([None, Pending(HELD)]), call(OperationKind.AUTHORIZE))
 
-    expected = [Lost(capabilities=KEYS, payment_id="P1")]
+    expected = [Lost(capabilities=KEYS, payment_id="P1", reference=REFERENCE)]
     assert [*failed.details] == [*pending.details] == expected
 
 
@@ -442,7 +445,7 @@ async def test_a_failed_authorization_still_says_what_the_account_can_do(
     looked: Sequence[list[Answer]] = ([], [None])
     for before in looked:
         failed = await failure(Scripted([*before, error]), call(OperationKind.AUTHORIZE))
-        assert list(failed.details) == [Lost(capabilities=KEYS)]
+        assert list(failed.details) == [Lost(capabilities=KEYS, reference=REFERENCE)]
 
 
 @pytest.mark.parametrize(

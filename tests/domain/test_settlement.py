@@ -72,6 +72,14 @@ def test_an_approval_holds_the_money_and_starts_its_week() -> None:
     )
 
 
+def test_a_persons_word_on_a_lost_authorization_keeps_the_name_that_it_was_sent_under() -> None:
+    record = starting()
+    record.gateway_reference = "REF"
+    named = payment().model_copy(update={"reference": None})
+    settle(record, record.entries[0], Settled(ending=Ending.DONE, payment=named), LATER)
+    assert (record.payment_id, record.gateway_reference) == ("M2MJOG6O2Y", "REF")
+
+
 @pytest.mark.parametrize("ending", [Ending.DECLINED, Ending.NOT_DONE, Ending.CHANGED])
 def test_without_an_approval_nothing_is_held_and_another_card_may_be_given(ending: Ending) -> None:
     record = starting()
