@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from proof.asks import deadline_s, minor_of
 from proof.places import ENVIRONMENT, Place
 from proof.plan import HOUR, Instruction, Plan
 from proof.world.line import Exchange
@@ -28,6 +29,8 @@ _DEADLINES = ("deadline", *(f"deadline~{number}" for number in range(2, 100)))
 _KEY_IN_BODY = re.compile(rb'"idempotency_id": ?"([^"]+)"')
 _FINAL = frozenset({"captured", "released", "expired", "abandoned"})
 _PARTS = ("captured", "released", "expired", "remaining")
+# A hold that is found ages from the gateway's stamp, whose clock may be off.
+_CLOCKS_DIFFER_S = 900.0
 #: What an update may fail with; anything else is no answer.
 ERRORS = frozenset(
     {
@@ -42,8 +45,8 @@ ERRORS = frozenset(
 )
 #: More than this for one hold is a storm: a month without a gateway stays far below.
 CALLS_MAX = 900
+CALLS_A_WORD = 60
 EVENTS_MAX = 2_000
-_CALLS_PER_WORD = 60
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,7 @@ class Told:
         asked_at: When it was sent.
         answer: The hold, where it was answered with one.
         error: The error's type, where it failed.
+        shown: The hold that the error came with.
     """
 
     instruction: Instruction
@@ -77,6 +81,26 @@ class Told:
     asked_at: float = 0.0
     answer: Json | None = None
     error: str | None = None
+    shown: Json | None = None
+
+    @property
+    def hold(self) -> Json | None:
+        """The hold that came with it, either way."""
+        return self.shown if self.answer is None else self.answer
+
+
+@dataclass(frozen=True)
+class Glance:
+    """What somebody saw who only looked.
+
+    Attributes:
+        hold: As the query `hold` answers.
+        steps: As the query `plan` answers.
+    """
+
+    at: float
+    hold: Json
+    steps: Sequence[Json]
 
 
 @dataclass
@@ -100,6 +124,9 @@ class Witness:
     books: Sequence[Json] = ()
     sent_at: dict[int, float] = field(default_factory=dict[int, float])
     told: list[Told] = field(default_factory=list[Told])
+    gone: list[Told] = field(default_factory=list[Told])
+    """Whoever asked and was told that the run had ended."""
+    glances: list[Glance] = field(default_factory=list[Glance])
     view: Json | None = None
     views: Sequence[Json | None] = ()
     """The same of every cluster."""
@@ -113,6 +140,8 @@ class Witness:
     resolved: bool = False
     cancelled_at: float | None = None
     """When somebody cancelled the run."""
+    made_again: list[float] = field(default_factory=list[float])
+    """When the run was reset, or the store set back."""
     signalled: list[Instruction] = field(default_factory=list[Instruction])
     """The signals that the server has taken."""
     unanswered: int = 0
@@ -141,7 +170,7 @@ def _money(seen: Witness) -> Iterable[Violation]:
     ours = [book for book in seen.books if book["state"] != "declined"]
     yield from _twice(ours, seen)
     captures = [
-        effect for book in ours for effect in book["effects"] if effect["kind"] == "capture"
+        (book, effect) for book in ours for effect in book["effects"] if effect["kind"] == "capture"
     ]
     yield from _captures_wanted(plan, captures, seen)
     for book in ours:
@@ -187,24 +216,27 @@ def _is_split_over_two_cards(seen: Witness) -> bool:
     return gave and seen.plan.has("second_cluster")
 
 
-def _captures_wanted(plan: Plan, captures: Sequence[Json], seen: Witness) -> Iterable[Violation]:
+def _captures_wanted(
+    plan: Plan, captures: Sequence[tuple[Json, Json]], seen: Witness
+) -> Iterable[Violation]:
     """Every capture is somebody's instruction, and no instruction is carried out twice."""
     named = Counter(
-        each.body["amount"]["amount_minor"]
+        minor_of(each.body["amount"])
         for each in _valid(plan, "capture")
         if each.body is not None and "amount" in each.body
     )
     of_all = sum(
         1 for each in _valid(plan, "capture") if each.body is None or "amount" not in each.body
     )
-    by_plan = 1 if plan.request.get("on_deadline") == "capture" else 0
-    for effect in captures:
+    plans = [plan.request, *(each.body or {} for each in _valid(plan, "reschedule"))]
+    by_plan = 1 if any(each.get("on_deadline") == "capture" for each in plans) else 0
+    for book, effect in captures:
         amount = effect["amount_minor"]
         if named[amount] > 0:
             named[amount] -= 1
         elif of_all > 0:
             of_all -= 1
-        elif by_plan > 0 and _is_about_due(plan, effect):
+        elif by_plan > 0 and _is_about_due(plan, book, effect):
             by_plan -= 1
         else:
             yield Violation("S5", f"a capture of {amount} that no instruction explains")
@@ -213,13 +245,13 @@ def _captures_wanted(plan: Plan, captures: Sequence[Json], seen: Witness) -> Ite
             yield Violation("S4", f"{book['payment_id']} was captured above what it held")
 
 
-def _is_about_due(plan: Plan, effect: Json) -> bool:
+def _is_about_due(plan: Plan, book: Json, effect: Json) -> bool:
     """Whether a deadline may have come by then."""
     if any("settle_by" in (each.body or {}) for each in _valid(plan, "reschedule")):
         return True
-    # The run counts from its start: what the gateway had to decide first was placed later.
-    done = _seconds(effect["at"]) - plan.skew_s
-    return done >= 0.4 * min(plan.life_s, plan.known_life_s)
+    placed, done = _seconds(book["effects"][0]["at"]), _seconds(effect["at"]) - plan.skew_s
+    due = min(deadline_s(plan.request), placed + plan.life_s)
+    return done >= 0.9 * due - _CLOCKS_DIFFER_S
 
 
 def _releases_wanted(plan: Plan, book: Json, seen: Witness) -> Iterable[Violation]:
@@ -236,7 +268,7 @@ def _releases_wanted(plan: Plan, book: Json, seen: Witness) -> Iterable[Violatio
     if is_asked and any(plan.has(kind) for kind in ("reset", "reset_alone", "restore")):
         return
     for effect in book["effects"]:
-        if effect["kind"] == "release" and not _is_about_due(plan, effect):
+        if effect["kind"] == "release" and not _is_about_due(plan, book, effect):
             yield Violation("S9", f"{effect['amount_minor']} was freed without a reason")
 
 
@@ -261,9 +293,9 @@ def _wire(seen: Witness) -> Iterable[Violation]:
             yield Violation("S6", "a capture was sent without an amount")
         if not exchange.path.startswith(f"/{place.gateway}/"):
             yield Violation("X5", f"a request went to {exchange.path}")
-    # What a person says of an outcome may begin another round of tries.
+    # Each word of a person's that something was not done makes the plan try it once more.
     words = sum(1 for told in seen.told if told.instruction.name == "resolve")
-    if len(seen.exchanges) > CALLS_MAX * max(len(seen.views), 1) + _CALLS_PER_WORD * words:
+    if len(seen.exchanges) > CALLS_MAX * max(len(seen.views), 1) + CALLS_A_WORD * words:
         yield Violation("L7", f"{len(seen.exchanges)} calls for one hold")
 
 

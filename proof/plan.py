@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from proof.asks import DAY, HOUR, Callers, Instruction
 from proof.places import PLACES, Place
 from proof.world.temporal import Manners
-
-HOUR, DAY = 3600.0, 86400.0
 
 #: What the network and the gateway may do to a request, and how often beside each other.
 WEATHER: Mapping[str, float] = {
@@ -55,6 +54,13 @@ ACCIDENTS: Mapping[str, float] = {
     "server_away": 0.5,
 }
 _RATES = (0.0, 0.02, 0.08, 0.08, 0.25, 0.6)
+# How many seeds know perfect calm, where every answer can be foretold.
+_CALM = 0.18
+# How many seeds know bad weather while the plan acts at its hour.
+_ROUGH_END = 0.2
+# How many accidents come with an instruction, and how long after it.
+_AT_A_BAD_MOMENT = 0.4
+_AFTER_S = (0.0, 0.006, 0.02, 0.5, 5.0, 20.0, 90.0)
 _RETRY_AFTERS = (
     "43200",
     "0",
@@ -65,45 +71,6 @@ _RETRY_AFTERS = (
     "soon",
     "Mon, 07 Jan 2030 09:00:30 GMT",
 )
-_GARBAGE: tuple[Mapping[str, Any], ...] = (
-    {"amuont": {"amount_minor": 1, "currency": "USD"}},
-    {"amount": {"amount_minor": -5, "currency": "USD"}},
-    {"amount": {"amount_minor": 1.5, "currency": "USD"}},
-    {"amount": "ten"},
-    {"command_id": "no blanks allowed"},
-    {"reason": "4111 1111 1111 1111"},
-    {"final": "yes"},
-)
-
-
-@dataclass(frozen=True)
-class Instruction:
-    """One message of a caller.
-
-    Attributes:
-        at: When, in seconds from the start.
-        name: Of the update or signal.
-        body: Its one payload; None for no payload at all.
-        is_signal: Sent without waiting for an answer.
-        is_valid: Garbage otherwise: nothing may come of it.
-        repeats: How often it is sent again, by a caller who got no answer or is nervous.
-    """
-
-    at: float
-    name: str
-    body: Mapping[str, Any] | None
-    is_signal: bool = False
-    is_valid: bool = True
-    repeats: int = 0
-
-    @property
-    def command_id(self) -> str | None:
-        """Its own name, where it has one."""
-        return None if self.body is None else self.body.get("command_id")
-
-    def __str__(self) -> str:
-        how = "signal" if self.is_signal else "update"
-        return f"{how} {self.name} {dict(self.body) if self.body is not None else ''}"
 
 
 @dataclass(frozen=True)
@@ -131,6 +98,7 @@ class Plan:
         skew_s: How far the bank's clock is off.
         guest: What the guest does when asked: ``pass``, ``fail``, ``away``.
         scripted: What happens to the first requests, one name each, in place of chance.
+        glances: When somebody looks at the hold, who wants nothing.
     """
 
     seed: int
@@ -149,6 +117,12 @@ class Plan:
     manners: Manners
     retry_afters: tuple[str, ...] = _RETRY_AFTERS
     scripted: tuple[str, ...] = ()
+    glances: tuple[float, ...] = ()
+
+    @property
+    def is_calm(self) -> bool:
+        """Whether nothing at all may happen to anybody."""
+        return not self.accidents and (not self.rate or not self.weather) and not self.scripted
 
     @property
     def known_life_s(self) -> float:
@@ -181,7 +155,6 @@ class _Drawing:
         self._seed = seed
         places = [place for place in PLACES if gateway in {None, place.gateway, place.account}]
         self._place = self._dice("place").choice(places)
-        self._amounts = 0
 
     def _dice(self, stream: str) -> random.Random:
         return random.Random(f"{self._seed}:{stream}")  # noqa: S311 - repeatable by design
@@ -192,141 +165,76 @@ class _Drawing:
         # A hold may live shorter than anybody knows.
         mistaken = dice.random() < 0.05
         window_s = None if life_s == 7 * DAY or mistaken else life_s
-        busy_s = dice.choice((60.0, 0.2 * HOUR, 2 * HOUR, 0.8 * life_s))
+        calm = self._dice("calm").random() < _CALM
+        busy_s = dice.choice((2 * HOUR if calm else 60.0, 0.2 * HOUR, 2 * HOUR, 0.8 * life_s))
         trouble = self._dice("trouble")
         rate = trouble.choice(_RATES)
-        forever = trouble.random() < 0.04
+        forever = trouble.random() < 0.04 and not calm
         heals_at = None if forever else trouble.choice((0.5, 1.0, 1.0, 1.2)) * busy_s + 600
-        accidents = self._accidents(busy_s, life_s)
+        callers = Callers(self._place, self._dice, self._seed, life_s, window_s, orderly=calm)
+        if heals_at is not None and trouble.random() < _ROUGH_END:
+            heals_at = max(heals_at, callers.due_s + 2 * HOUR)
+        instructions = callers.instructions(busy_s)
+        accidents = () if calm else self._accidents(busy_s, life_s, instructions)
         last = max((each.at + each.lasts_s for each in accidents), default=0.0)
         return Plan(
             seed=self._seed,
             place=self._place,
-            request=self._request(window_s),
+            request=callers.request,
             life_s=life_s,
             window_s=window_s,
-            instructions=self._instructions(busy_s),
+            instructions=instructions,
             accidents=accidents,
             weather=self._weather(),
-            rate=rate,
+            rate=0.0 if calm else rate,
             heals_at=None if heals_at is None else max(heals_at, last + 60),
             gone_at=busy_s,
             skew_s=self._dice("skew").choice((0, 0, 0, 600, -600, 60)),
             guest=self._dice("guest").choice(("pass", "pass", "fail", "away")),
             manners=self._manners(),
+            glances=self._glances(busy_s, accidents),
         )
 
-    def _amount(self, least: int = 10, most: int = 99) -> dict[str, Any]:
-        """An amount that no other instruction of this scenario has, and that triggers nothing."""
-        self._amounts += 1
-        number = self._dice(f"amount {self._amounts}").randint(least, most)
-        minor = number * 1000 + self._amounts * 20 + 400
-        return {"amount_minor": minor, "currency": self._place.currency}
-
-    def _request(self, window_s: float | None) -> Mapping[str, Any]:
-        dice = self._dice("request")
-        place = self._place
-        cards = [place.card] * 8
-        cards += [place.declined] if place.declined else []
-        cards += [place.challenged] * 2 if place.challenged else []
-        request: dict[str, Any] = {
-            "reservation_id": f"R{self._seed}",
-            "gateway": place.account,
-            "amount": self._amount(40, 60),
-            "payment_method": dict(dice.choice(cards)),
-            "operator": "web",
-            "return_url": "https://hotel.example/back",
-        }
-        if dice.random() < 0.4:
-            request["on_deadline"] = "capture"
-            if dice.random() < 0.5:
-                request["deadline_amount"] = self._amount(10, 39)
-        if window_s is not None:
-            request["hold_window"] = f"PT{int(window_s)}S"
-        return request
-
-    def _instructions(self, busy_s: float) -> tuple[Instruction, ...]:
-        dice = self._dice("instructions")
-        drawn = [self._instruction(dice, n, busy_s) for n in range(dice.choice((0, 1, 2, 2, 3, 5)))]
-        if drawn and dice.random() < 0.25:
-            # At one instant, or as one: the same task brings them.
-            at = drawn[0].at
-            drawn = [Instruction(at, *_rest(each)) for each in drawn]
-        return tuple(sorted(drawn, key=lambda each: each.at))
-
-    def _instruction(self, dice: random.Random, number: int, busy_s: float) -> Instruction:
-        at = dice.random() * busy_s
-        names = ["capture"] * 5 + ["adjust"] * 4 + ["release"] * 2
-        names += ["reschedule", "authorize", "authenticated", "acknowledge"]
-        name = dice.choice(names)
-        is_signal = name in _SIGNALS and dice.random() < 0.3
-        repeats = dice.choice((0, 0, 0, 1, 2))
-        if dice.random() < 0.08:
-            if dice.random() < 0.3:
-                return Instruction(at, "captrue", {}, is_signal, is_valid=False)
-            return Instruction(at, name, dice.choice(_GARBAGE), is_signal, is_valid=False)
-        if is_signal and name != "adjust" and dice.random() < 0.4:
-            return Instruction(at, name, None, is_signal, repeats=repeats)
-        body = {"command_id": f"c{number}", **self._body(dice, name)}
-        if name == "authenticated":
-            del body["command_id"]
-        return Instruction(at, name, body, is_signal, repeats=repeats)
-
-    def _body(self, dice: random.Random, name: str) -> dict[str, Any]:
-        match name:
-            case "adjust":
-                if dice.random() < 0.2:
-                    return {"by": f"{dice.choice('+-')}13.20 {self._place.currency}"}
-                return {"amount": self._amount(20, 80)}
-            case "capture":
-                body: dict[str, Any] = (
-                    {} if dice.random() < 0.3 else {"amount": self._amount(10, 60)}
-                )
-                if dice.random() < (0.5 if self._place.several else 0.1):
-                    body["final"] = False
-                return body
-            case "reschedule":
-                return dice.choice(
-                    ({"on_deadline": "release"}, {"settle_by": self._in(dice, 3 * HOUR)})
-                )
-            case "authorize":
-                return {"payment_method": dict(self._place.other_card)}
-            case _:
-                return {}
-
-    def _in(self, dice: random.Random, most_s: float) -> str:
-        minutes = int(dice.random() * most_s / 60) + 30
-        return f"2030-01-07T{9 + minutes // 60:02d}:{minutes % 60:02d}:00Z"
-
-    def _accidents(self, busy_s: float, life_s: float) -> tuple[Accident, ...]:
+    def _accidents(
+        self, busy_s: float, life_s: float, instructions: tuple[Instruction, ...]
+    ) -> tuple[Accident, ...]:
         swarm = self._dice("swarm")
         if swarm.random() < 0.3:
             return ()
         allowed = [kind for kind in ACCIDENTS if swarm.random() < 0.4]
         if not allowed:
             return ()
-        dice = self._dice("accidents")
+        dice, moments = self._dice("accidents"), self._dice("moments")
         kinds = dice.choices(
             allowed, [ACCIDENTS[kind] for kind in allowed], k=dice.choice((1, 1, 2, 3))
         )
-        return tuple(
-            sorted(
-                (
-                    Accident(
-                        at=dice.random() * busy_s * dice.choice((0.01, 0.1, 1)),
-                        kind=kind,
-                        lasts_s=_lasting(dice, kind, life_s),
-                        share=dice.random(),
-                    )
-                    for kind in kinds
-                ),
-                key=lambda each: each.at,
+        drawn = [
+            Accident(
+                at=dice.random() * busy_s * dice.choice((0.01, 0.1, 1)),
+                kind=kind,
+                lasts_s=_lasting(dice, kind, life_s),
+                share=dice.random(),
             )
-        )
+            for kind in kinds
+        ]
+        if instructions:
+            # What goes wrong likes to go wrong while something is under way.
+            drawn = [
+                replace(each, at=moments.choice(instructions).at + moments.choice(_AFTER_S))
+                if moments.random() < _AT_A_BAD_MOMENT
+                else each
+                for each in drawn
+            ]
+        return tuple(sorted(drawn, key=lambda each: each.at))
+
+    def _glances(self, busy_s: float, accidents: tuple[Accident, ...]) -> tuple[float, ...]:
+        dice = self._dice("glances")
+        after = [each.at + each.lasts_s + 2.5 * HOUR for each in accidents]
+        return tuple(sorted([dice.random() * busy_s, 1.3 * busy_s + HOUR, *after]))
 
     def _weather(self) -> tuple[str, ...]:
         dice = self._dice("weather")
-        few = dice.choice((0.15, 0.4, 1.0))
+        few = dice.choice((0.08, 0.15, 0.4, 1.0))
         return tuple(name for name in WEATHER if dice.random() < few)
 
     def _manners(self) -> Manners:
@@ -337,13 +245,6 @@ class _Drawing:
             evicts=dice.choice((0.0, 0.1, 0.1, 0.1, 0.1, 0.3, 0.3, 1.0)),
             flags=dice.choice(((), (), (2,))),
         )
-
-
-_SIGNALS = frozenset({"capture", "adjust", "release", "reschedule"})
-
-
-def _rest(each: Instruction) -> tuple[Any, ...]:
-    return each.name, each.body, each.is_signal, each.is_valid, each.repeats
 
 
 def _lasting(dice: random.Random, kind: str, life_s: float) -> float:

@@ -14,11 +14,17 @@ from typing import Any, cast
 from urllib.parse import urlencode
 
 from temporalio.api.common.v1 import Payload
+from temporalio.api.failure.v1 import ApplicationFailureInfo
 from yarl import URL
 
 from proof.desk import word_on
 from proof.laws import more
-from proof.oracle import Json, Told, Violation, Witness, judge
+from proof.laws_books import of_the_books
+from proof.laws_calm import of_calm
+from proof.laws_shown import of_what_is_shown
+from proof.laws_told import of_what_was_told
+from proof.laws_wire import of_the_wire
+from proof.oracle import Glance, Json, Told, Violation, Witness, judge
 from proof.plan import HOUR, Accident, Instruction, Plan, draw
 from proof.sky import Sky
 from proof.world.accounts import settings_of
@@ -73,7 +79,15 @@ def play_plan(plan: Plan) -> Result:
         plan,
         world.trace,
         hashlib.sha256(text.encode()).hexdigest()[:16],
-        [*judge(seen), *more(seen)],
+        [
+            *judge(seen),
+            *more(seen),
+            *of_what_is_shown(seen),
+            *of_what_was_told(seen),
+            *of_the_books(seen),
+            *of_calm(seen),
+            *of_the_wire(seen),
+        ],
         seen,
         world.runs(),
         loop.time(),
@@ -125,6 +139,8 @@ class _World:
             self._later(instruction.at, lambda n=number, i=instruction: self._instruct(n, i))
         for accident in plan.accidents:
             self._later(accident.at, lambda a=accident: self._happen(a))
+        for at in plan.glances:
+            self._later(at, self._glance)
         self._later(1.0, self._guest)
         self._later(0.0, self._person)
         await self._until_closed()
@@ -278,13 +294,16 @@ class _World:
             self._note(instruction, ended.result(), asked_at)
         elif isinstance(error, (Gone, NoWord)):
             self.tell("answer", f"{instruction.name}: the run has ended")
+            if isinstance(error, Gone):
+                self.seen.gone.append(Told(instruction, self.loop.time(), asked_at))
         else:
             raise error
 
     def _note(self, instruction: Instruction, answer: Answer, asked_at: float) -> None:
         told = Told(instruction, self.loop.time(), asked_at)
         if answer.failure is not None:
-            told.error = answer.failure.application_failure_info.type
+            info = answer.failure.application_failure_info
+            told.error, told.shown = info.type, _hold_in(info)
             self.tell("answer", f"{instruction.name}: {told.error}, {answer.failure.message}")
         else:
             told.answer = json.loads(answer.result.data) if answer.result else None
@@ -344,6 +363,19 @@ class _World:
             await self._update(
                 temporal, Instruction(at, "acknowledge", body), f"acknowledge-{turn}"
             )
+
+    async def _glance(self) -> None:
+        """Somebody only looks: at the hold, and at what is ahead of it."""
+        with contextlib.suppress(Gone, NoWord):
+            run = self._temporal.current(self._workflow_id)
+            if not run.is_open or not run.tasks or not self._temporal.workers:
+                return
+            hold = await self._temporal.query(self._workflow_id, "hold")
+            steps = await self._temporal.query(self._workflow_id, "plan")
+            shown = json.loads(hold.data) if hold else None
+            if shown and steps:
+                ahead = json.loads(steps.data)["steps"]
+                self.seen.glances.append(Glance(self.loop.time(), shown, ahead))
 
     async def _view(self, temporal: Temporal | None = None) -> Json | None:
         """The hold of the latest run, as anybody may ask for it."""
@@ -425,7 +457,8 @@ class _World:
     def _do_reset(self, accident: Accident, *, reapply: bool) -> None:
         run = self._temporal.current(self._workflow_id)
         to = int(accident.share * len(run.tasks))
-        self._temporal.reset(self._workflow_id, to, reapply=reapply)
+        if self._temporal.reset(self._workflow_id, to, reapply=reapply) is not None:
+            self.seen.made_again.append(self.loop.time())
 
     async def _cancel(self, accident: Accident) -> None:
         del accident
@@ -460,6 +493,7 @@ class _World:
         self._kill_all()
         self._look_first = True
         temporal.set_back(self._workflow_id, int(accident.share * len(run.tasks)))
+        self.seen.made_again.append(self.loop.time())
         await asyncio.sleep(accident.lasts_s)
         self._employ(temporal)
 
@@ -476,6 +510,11 @@ class _World:
     async def _lie(self, accident: Accident) -> None:
         """The person at the desk may say what is not so, from the start."""
         del accident
+
+
+def _hold_in(info: ApplicationFailureInfo) -> Json | None:
+    """The hold that an error comes with."""
+    return json.loads(info.details.payloads[0].data)["hold"] if info.details.payloads else None
 
 
 def _payload(content: Mapping[str, Any]) -> Payload:

@@ -1,0 +1,238 @@
+"""Laws that hold what was shown against the bank's books of that moment, and the plan against it.
+
+Each is asserted in one run's life; where somebody else may have moved money, or a person has given
+their word, it is not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+from proof.asks import seconds_of
+from proof.laws_shown import all_shown
+from proof.laws_told import MANY_RUNS, own_operations
+from proof.oracle import Violation, Witness
+from proof.plan import HOUR
+from proof.world.loop import BEGINNING
+
+Json = Mapping[str, Any]
+
+_DECIDED = frozenset({"done", "declined", "not_done"})
+_FINAL = frozenset({"captured", "released", "expired", "abandoned"})
+# While one of these stands, a person has been told that the hold may say something else.
+_NOT_SURE = frozenset({"outcome_unknown", "external_change"})
+_A_MOMENT_S = 0.002
+_HOURLY = timedelta(minutes=55)
+
+
+def of_the_books(seen: Witness) -> Iterable[Violation]:
+    """Every law of these that was broken."""
+    if seen.view is not None:
+        yield from _plan_of(seen, seen.view)
+    yield from _remembers(seen)
+    if any(seen.plan.has(kind) for kind in (*MANY_RUNS, "lie")) or seen.resolved:
+        return
+    yield from _as_the_books(seen)
+    if seen.view is not None:
+        yield from _first_come(seen, seen.view)
+        yield from _at_its_hour(seen, seen.view)
+
+
+def figures_at(seen: Witness, at: float) -> tuple[int, int, int]:
+    """What the books say at an hour of the world's, of all holds: taken, open, and lapsed."""
+    taken = held = lapsed = 0
+    for book in seen.books:
+        total = out = 0
+        for effect in book["effects"]:
+            if _since(effect["at"]) - seen.plan.skew_s > at:
+                break
+            amount = effect["amount_minor"]
+            match effect["kind"]:
+                case "authorize" | "adjust":
+                    total = amount
+                case "capture":
+                    taken, out = taken + amount, out + amount
+                case "release":
+                    out += amount
+                case "expire":
+                    lapsed, out = lapsed + amount, out + amount
+                case _:
+                    pass
+        held += total - out
+    return taken, held, lapsed
+
+
+def _as_the_books(seen: Witness) -> Iterator[Violation]:
+    """Whatever is shown, and decided, is what the books say."""
+    if "external_change" in seen.attentions:
+        return
+    for at, hold in all_shown(seen):
+        attention = hold["attention"]
+        if attention is not None and attention["reason"] in _NOT_SURE:
+            continue
+        if any(each["state"] not in _DECIDED for each in hold["operations"]):
+            continue
+        if not hold["operations"]:
+            continue  # the authorization is yet to be sent
+        yield from _differs(seen, at, hold)
+
+
+def _remembers(seen: Witness) -> Iterator[Violation]:
+    """A run that was made again, and has forgotten, learns in calm how things stand.
+
+    Or a person is told: where the gateway shows nothing of what came after a hold, always.
+    """
+    # Of a store that was set back only the workers know.
+    unknown = ("restore", "second_cluster", "terminate_and_start", "lie")
+    if any(seen.plan.has(kind) for kind in unknown):
+        return
+    if not seen.made_again or seen.resolved or "external_change" in seen.attentions:
+        return
+    for glance in seen.glances:
+        hold = glance.hold
+        since = max(seen.made_again, default=0.0)
+        is_calm = seen.troubled_until < glance.at - 2 * HOUR and glance.at > since + 2 * HOUR
+        decided = all(each["state"] in _DECIDED for each in hold["operations"])
+        if is_calm and decided and hold["attention"] is None:
+            yield from _differs(seen, glance.at, hold)
+
+
+def _differs(seen: Witness, at: float, hold: Json) -> Iterator[Violation]:
+    """What may happen in the very moment of an answer is not in it yet."""
+    before = figures_at(seen, at - _A_MOMENT_S)
+    after = figures_at(seen, at + _A_MOMENT_S)
+    said = hold["captured"]["amount_minor"], hold["remaining"]["amount_minor"]
+    if said[0] not in {before[0], after[0]}:
+        yield Violation("R4", f"at {at:.0f} s {after[0]} were captured, and shown were {said[0]}")
+    # What has lapsed is noticed later; what is over is over.
+    if said[1] not in {before[1], after[1]} and not after[2]:
+        yield Violation("R4", f"at {at:.0f} s {after[1]} were held, and shown were {said[1]}")
+
+
+def _first_come(seen: Witness, view: Json) -> Iterator[Violation]:
+    """Whoever came before the deadline is served before it."""
+    if view["deadline"] is None or any(i.name == "reschedule" for i in seen.plan.instructions):
+        return
+    due = _since(view["deadline"])
+    names = [each["operation_id"] for each in view["operations"]]
+    by_plan = [
+        names.index(each["operation_id"])
+        for each in view["operations"]
+        if each["command_id"].partition("~")[0] == "deadline"
+    ]
+    if not by_plan:
+        return
+    for number, asked in enumerate(seen.plan.instructions):
+        at = seen.sent_at.get(number)
+        if at is None or at >= due - _A_MOMENT_S or not asked.is_valid or asked.command_id is None:
+            continue
+        own = [names.index(each["operation_id"]) for each in own_operations(asked, view)]
+        errors = {told.error for told in seen.told if told.instruction is asked}
+        closed = (
+            not own and errors == {"Closed"} and view["operations"][-1]["command_id"] != "cancel"
+        )
+        if own and min(own) > by_plan[0]:
+            yield Violation("X4", f"{asked} came before the deadline, which was served first")
+        ended_by = view["operations"][-1]["command_id"].partition("~")[0]
+        if closed and ended_by == "deadline":
+            yield Violation("X4", f"{asked} came before the deadline, and was closed by it")
+
+
+def _plan_of(seen: Witness, view: Json) -> Iterator[Violation]:
+    """What the plan does by itself, whatever has happened."""
+    by_plan = [e for e in view["operations"] if e["command_id"].partition("~")[0] == "deadline"]
+    captures = [each for each in by_plan if each["kind"] == "capture"]
+    releases = [each for each in by_plan if each["kind"] == "release"]
+    for each in captures:
+        for adjust in _unknown_adjusts(view, each):
+            if each["amount"]["amount_minor"] > adjust["amount"]["amount_minor"]:
+                what = (
+                    f"{each['amount']['amount_minor']} while {adjust['operation_id']} was unknown"
+                )
+                yield Violation("P1", f"the deadline captures {what}")
+    refused = [each for each in captures if each["state"] in {"declined", "not_done"}]
+    if len(captures) > 1 and refused and refused[0] is not captures[-1] and not seen.resolved:
+        yield Violation("P2", "the deadline's capture was refused, and tried again")
+    for first, second in pairwise(releases):
+        apart = _instant(second["requested_at"]) - _instant(first["requested_at"])
+        # The hour of a refused capture's end comes all the same, and the lapse's.
+        if (
+            apart < _HOURLY
+            and first["state"] == "declined"
+            and not _comes_an_hour(seen, view, second)
+        ):
+            yield Violation("P3", f"a refused release was tried again after {apart}")
+    if refused and releases and view["on_deadline"] == "capture" and not seen.resolved:
+        yield from _given_up_too_soon(seen, view, refused[0], releases)
+
+
+def _comes_an_hour(seen: Witness, view: Json, operation: Json) -> bool:
+    asked_at = _instant(operation["requested_at"])
+    hours = [view["deadline"], view["expires_at"]]
+    near = [abs(asked_at - _instant(hour)) < timedelta(hours=1.2) for hour in hours if hour]
+    moved = any(each.name == "reschedule" for each in seen.plan.instructions)
+    return (
+        any(near)
+        or moved
+        or _give_up_at(seen, view) is None
+        or abs(asked_at - (_give_up_at(seen, view) or asked_at)) < timedelta(hours=1.2)
+    )
+
+
+def _give_up_at(seen: Witness, view: Json) -> datetime | None:
+    """When a refused capture is given up: half the margin before the hold lapses."""
+    if view["expires_at"] is None or view["authorized_at"] is None:
+        return None
+    since, lapses = _instant(view["authorized_at"]), _instant(view["expires_at"])
+    margin = timedelta(seconds=seconds_of(seen.plan.request.get("safety_margin", "PT12H")))
+    return lapses - min(margin, (lapses - since) / 2) / 2
+
+
+def _given_up_too_soon(
+    seen: Witness, view: Json, refused: Json, releases: list[Json]
+) -> Iterator[Violation]:
+    after = [e for e in releases if e["requested_at"] > refused["requested_at"]]
+    gives_up = _give_up_at(seen, view)
+    if not after or gives_up is None or any(i.name == "reschedule" for i in seen.plan.instructions):
+        return
+    if _instant(after[0]["requested_at"]) < gives_up - timedelta(seconds=1):
+        yield Violation("P4", "a refused capture was given up before its time")
+
+
+def _unknown_adjusts(view: Json, capture: Json) -> Iterator[Json]:
+    """The adjusts whose outcome nobody knew when a capture was asked for."""
+    for each in view["operations"]:
+        if each["operation_id"] == capture["operation_id"]:
+            return
+        is_open = each["decided_at"] is None or _instant(each["decided_at"]) > _instant(
+            capture["requested_at"]
+        )
+        if each["kind"] == "adjust" and is_open:
+            yield each
+
+
+def _at_its_hour(seen: Witness, view: Json) -> Iterator[Violation]:
+    """The plan does nothing before the hour that was shown."""
+    hours = [_since(hold["deadline"]) for _, hold in all_shown(seen) if hold["deadline"]]
+    for each in view["operations"]:
+        if each["kind"] == "release" and each["state"] in {"declined", "not_done"}:
+            return  # it is tried again each hour, whoever asked for it
+        is_by_plan = each["command_id"].partition("~")[0] == "deadline"
+        guest = view["authorized_at"] is None
+        if is_by_plan and not guest and hours:
+            early = min(hours) - _since(each["requested_at"])
+            if early > 1 and view["state"] != "abandoned" and not seen.happened["require_action"]:
+                yield Violation(
+                    "P5", f"{each['operation_id']} came {early / HOUR:.1f} h before its hour"
+                )
+
+
+def _instant(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def _since(text: str) -> float:
+    return (_instant(text) - BEGINNING).total_seconds()

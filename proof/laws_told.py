@@ -1,0 +1,271 @@
+"""Laws for each answer that a caller gets, whatever has happened meanwhile.
+
+An answer has to fit the hold that comes with it, the instruction, and the account: what is legal in
+which state, what an account can do, and what an error may be given for is the contract's to say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from proof.asks import Instruction, minor_of, since_beginning
+from proof.laws_shown import all_shown
+from proof.oracle import Told, Violation, Witness, derived_key, derived_reference
+
+Json = Mapping[str, Any]
+
+MANY_RUNS = (
+    "reset",
+    "reset_alone",
+    "restore",
+    "terminate",
+    "terminate_and_start",
+    "second_cluster",
+)
+_DECIDED = frozenset({"done", "declined", "not_done"})
+_FINAL = frozenset({"captured", "released", "expired", "abandoned"})
+_MOVES_MONEY = frozenset({"adjust", "capture", "release", "authorize"})
+#: Where each instruction is legal, of the states in which one is judged.
+_LEGAL_IN: Mapping[str, frozenset[str]] = {
+    "adjust": frozenset({"authorized"}),
+    "capture": frozenset({"authorized", "partially_captured"}),
+    "authorize": frozenset({"declined"}),
+}
+#: Nothing has happened, and nothing will, to whoever was told one of these.
+_FOR_GOOD = frozenset({"IllegalMove", "NotSupported", "Closed", "InvalidRequest", "Declined"})
+# An update is answered after 45 seconds at the latest, and not much sooner without a reason.
+_IN_VAIN_S = 39.0
+# A caller who has waited for so long was heard before the run's last task.
+_HEARD_AFTER_S = 15.0
+
+
+def of_what_was_told(seen: Witness) -> Iterable[Violation]:
+    """Every law of these that was broken."""
+    for told in seen.told:
+        if told.instruction.is_valid and told.hold is not None:
+            what = told.error or "answered"
+            for law, why in _fits(seen, told, told.hold):
+                yield Violation(law, f"{told.instruction} was {what} at {told.at:.0f} s: {why}")
+    yield from _never_answered(seen)
+    if any(seen.plan.has(kind) for kind in (*MANY_RUNS, "lie")):
+        return
+    yield from _stays_so(seen)
+    yield from _no_is_no(seen)
+    yield from _never_less(seen)
+
+
+def _fits(seen: Witness, told: Told, hold: Json) -> Iterator[tuple[str, str]]:
+    match told.error:
+        case None:
+            yield from _well(seen, told, hold)
+        case "IllegalMove":
+            yield from _illegal(told, hold)
+        case "NotSupported":
+            yield from _not_supported(seen, told, hold)
+        case "OutcomeUnknown":
+            yield from _unknown(told, hold)
+        case _:
+            yield from _has_a_reason(seen, told, hold)
+
+
+def _has_a_reason(seen: Witness, told: Told, hold: Json) -> Iterator[tuple[str, str]]:
+    ended = {each["state"] for each in own_operations(told.instruction, hold)}
+    wrong = is_wrong(told.instruction, hold, told.at)
+    if told.error == "Declined" and not ended & {"declined", "not_done"}:
+        yield "A3", f"its operations are {sorted(ended)}"
+    if told.error == "Closed" and hold["state"] not in _FINAL:
+        yield "A5", f"the hold is {hold['state']}"
+    if told.error == "Conflict" and not _is_named_twice(seen, told.instruction):
+        yield "A6", "nobody else goes by this name"
+    if told.error == "InvalidRequest" and not wrong:
+        yield "A7", "nothing is wrong with it"
+
+
+def own_operations(asked: Instruction, hold: Json) -> list[Json]:
+    """The operations that go by an instruction's name."""
+    name = asked.command_id
+    return [each for each in hold["operations"] if each["command_id"].partition("~")[0] == name]
+
+
+def _well(seen: Witness, told: Told, hold: Json) -> Iterator[tuple[str, str]]:
+    match told.instruction.name:
+        case "adjust" | "capture":
+            yield from _done(told.instruction, hold)
+        case "release" if hold["state"] not in _FINAL:
+            yield "A1", f"the hold is {hold['state']}"
+        case "authorize" | "authorized" | "authenticated":
+            placed = [each for each in hold["operations"] if each["kind"] == "authorize"]
+            if not placed or (placed[-1]["state"] not in _DECIDED and hold["action"] is None):
+                yield "A1", "the authorization is not decided"
+        case "reschedule":
+            yield from _new_plan(seen, told, hold)
+        case _:
+            pass
+
+
+def _done(asked: Instruction, hold: Json) -> Iterator[tuple[str, str]]:
+    body, own = asked.body or {}, own_operations(asked, hold)
+    done = [each for each in own if each["kind"] == asked.name and each["state"] == "done"]
+    if not done and asked.command_id is not None:
+        yield "A1", "no operation of it is done"
+    elif "amount" in body and done[0]["amount"]["amount_minor"] != minor_of(body["amount"]):
+        yield "A1", f"what was done is {done[0]['amount']}"
+    for each in own:
+        if each["state"] not in _DECIDED:
+            yield "A1", f"{each['operation_id']} is {each['state']}"
+
+
+def _new_plan(seen: Witness, told: Told, hold: Json) -> Iterator[tuple[str, str]]:
+    body = told.instruction.body or {}
+    if is_wrong(told.instruction, hold, told.asked_at):
+        yield "A7", "it was wrong in itself"
+    if sum(1 for each in seen.plan.instructions if each.name == "reschedule") > 1:
+        return
+    if "settle_by" in body and hold["settle_by"] != body["settle_by"]:
+        yield "A1", f"settle_by is {hold['settle_by']}"
+    if "on_deadline" in body and hold["on_deadline"] != body["on_deadline"]:
+        yield "A1", f"on_deadline is {hold['on_deadline']}"
+    amount = body.get("deadline_amount")
+    if amount is not None and hold["deadline_amount"] != amount:
+        yield "A1", f"deadline_amount is {hold['deadline_amount']}"
+
+
+def _illegal(told: Told, hold: Json) -> Iterator[tuple[str, str]]:
+    asked, body, state = told.instruction, told.instruction.body or {}, hold["state"]
+    if asked.name in {"release", "reschedule", "authorized", "authenticated"}:
+        yield "A2", f"no state forbids it, and the hold is {state}"
+    if state not in _LEGAL_IN.get(asked.name, ()):
+        return
+    amount = minor_of(body["amount"]) if "amount" in body else 0
+    too_much = state == "partially_captured" and amount > hold["remaining"]["amount_minor"]
+    if not too_much:
+        yield "A2", f"the hold is {state}"
+
+
+def _not_supported(seen: Witness, told: Told, hold: Json) -> Iterator[tuple[str, str]]:
+    asked, body, place = told.instruction, told.instruction.body or {}, seen.plan.place
+    held, left = hold["authorized"]["amount_minor"], hold["remaining"]["amount_minor"]
+    amount = minor_of(body["amount"]) if "amount" in body else None
+    match asked.name:
+        case "adjust":
+            total = held + (1 if "+" in body.get("by", "") else -1) if amount is None else amount
+            can = total == held or (place.raises if total > held else place.lowers)
+            if can:
+                yield "A4", f"{held} are held, and the account can change that to {total}"
+        case "capture":
+            takes = left if amount is None else amount
+            is_last = body.get("final", True) or takes >= left
+            if place.raises if takes > left else (is_last or place.several):
+                yield "A4", f"{left} are held, and the account can capture {takes}"
+        case _:
+            yield "A4", "every account can do that"
+
+
+def _unknown(told: Told, hold: Json) -> Iterator[tuple[str, str]]:
+    if any(each["state"] not in _DECIDED for each in hold["operations"]):
+        return
+    if hold["state"] in _FINAL:
+        yield "A8", f"everything is decided, and the hold is {hold['state']}"
+    elif told.at - told.asked_at < _IN_VAIN_S:
+        yield "A8", "everything is decided"
+
+
+def _is_named_twice(seen: Witness, asked: Instruction) -> bool:
+    if asked.name == "authorized":
+        return True  # of a start with another request
+    others = [
+        each
+        for each in seen.plan.instructions
+        if each is not asked and each.command_id == asked.command_id
+    ]
+    return asked.command_id is not None and bool(others)
+
+
+def is_wrong(asked: Instruction, hold: Json, at: float) -> bool:
+    """Whether an instruction, well written as it is, contradicts the hold, or the clock."""
+    body = asked.body or {}
+    match asked.name:
+        case "capture":
+            return "amount" not in body and hold["deadline_amount"] is not None
+        case "reschedule":
+            is_late = "settle_by" in body and since_beginning(body["settle_by"]) <= at
+            on_deadline = body.get("on_deadline", hold["on_deadline"])
+            return is_late or ("deadline_amount" in body and on_deadline != "capture")
+        case _:
+            return False
+
+
+def _never_answered(seen: Witness) -> Iterator[Violation]:
+    """Whoever was heard while the run went on has an answer from it."""
+    if any(seen.plan.has(kind) for kind in MANY_RUNS):
+        return
+    for gone in seen.gone:
+        waited = gone.at - gone.asked_at
+        if waited > _HEARD_AFTER_S:
+            yield Violation("L5", f"{gone.instruction} waited {waited:.0f} s, and the run ended")
+
+
+def _stays_so(seen: Witness) -> Iterator[Violation]:
+    """What was done once is done: whoever asks again under the same name is told the same."""
+    answers: dict[str, list[Told]] = {}
+    for told in seen.told:
+        name = told.instruction.command_id
+        if name is not None and told.instruction.name in _MOVES_MONEY:
+            answers.setdefault(f"{told.instruction.name} {name}", []).append(told)
+    for same in answers.values():
+        done = next((each for each in same if each.error is None), None)
+        for each in same:
+            is_after = done is not None and each.at > done.at and each.asked_at > done.at
+            if is_after and each.error not in {None, "Conflict"}:
+                yield Violation("A9", f"{each.instruction} was done, and later {each.error}")
+
+
+def _no_is_no(seen: Witness) -> Iterator[Violation]:
+    """What was refused for good under a name has not taken effect, and will not."""
+    workflow_id = f"reservation-{seen.plan.request['reservation_id']}"
+    for number, asked in enumerate(seen.plan.instructions):
+        if not _is_refused_for_good(seen, number, asked) or seen.resolved:
+            continue
+        name = asked.command_id or ""
+        its = seen.plan.place, workflow_id, asked.name, name
+        names = {derived_key(*its), derived_reference(*its)}
+        amount = minor_of(asked.body["amount"]) if asked.body and "amount" in asked.body else None
+        for effect in _effects(seen):
+            is_its = effect["key"] in names and effect["kind"] == asked.name
+            if is_its or (
+                asked.name == effect["kind"] == "capture" and effect["amount_minor"] == amount
+            ):
+                yield Violation("A10", f"{asked} was refused, and took effect")
+
+
+def _is_refused_for_good(seen: Witness, number: int, asked: Instruction) -> bool:
+    if asked.is_signal or not asked.is_valid or asked.command_id is None:
+        return False
+    if asked.name not in {"adjust", "capture"} or number not in seen.sent_at:
+        return False
+    if any(e.command_id == asked.command_id for e in seen.plan.instructions if e is not asked):
+        return False
+    told = [each.error for each in seen.told if each.instruction is asked]
+    return len(told) == 1 + asked.repeats and all(error in _FOR_GOOD for error in told)
+
+
+def _effects(seen: Witness) -> Sequence[Json]:
+    return [effect for book in seen.books for effect in book["effects"]]
+
+
+def _never_less(seen: Witness) -> Iterator[Violation]:
+    """What was taken, or is free again, is never less afterwards, unless somebody was told why."""
+    if "external_change" in seen.attentions or seen.resolved:
+        return
+    before = {"captured": 0, "gone": 0}
+    before_at = 0.0
+    for at, hold in all_shown(seen):
+        now = {
+            "captured": hold["captured"]["amount_minor"],
+            "gone": hold["released"]["amount_minor"] + hold["expired"]["amount_minor"],
+        }
+        for name, amount in now.items():
+            if amount < before[name] and at > before_at:
+                yield Violation("A11", f"{name} was {before[name]}, and at {at:.0f} s {amount}")
+        before, before_at = now, at

@@ -1,0 +1,157 @@
+"""Laws of the wire: what is sent again, after what, and what is looked up before it is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+from proof.laws_told import MANY_RUNS
+from proof.oracle import Violation, Witness
+from proof.plan import DAY, Plan
+from proof.world.line import Exchange
+from proof.world.loop import BEGINNING
+
+_MONEY = frozenset({"authorize", "adjust", "capture", "release"})
+# What belongs to the call that follows it.
+_BESIDE = frozenset({"token", "order"})
+# The gateway says that it has done nothing: with these it has not read what was asked.
+_UNREAD = frozenset({401, 429})
+_SERVER_ERRORS = 500
+# What was on its way when a run was made again, or ended, is over by then.
+_ON_ITS_WAY_S = 180.0
+# How long before a call the look that guards it may have been.
+_BESIDE_IT_S = 45.0
+#: Half of how long a gateway's keys live.
+_KEY_S = 3.5 * DAY
+#: After this long a gateway has booked what it was sent, by our own default; SIBS takes longer.
+_PROCESSING_S = 120.0
+_PROCESSING_S_AT = {"sibs": 300.0}
+# Of our attempts, whose time-outs are 20 s each; 60 in a minute would be one each second.
+_A_MINUTE_S, _CALLS_A_MINUTE = 60.0, 60
+# Accidents after which a worker may have heard an answer that nobody else will ever hear of.
+_DEAF = ("kill", "absence", "standstill", "server_away")
+
+
+def of_the_wire(seen: Witness) -> Iterable[Violation]:
+    """Every law of these that was broken."""
+    yield from _not_after_the_end(seen)
+    yield from _storms(seen)
+    yield from _looked_before(seen)
+    if not any(seen.plan.has(kind) for kind in (*MANY_RUNS, *_DEAF)):
+        yield from _not_blindly_again(seen)
+
+
+def _not_after_the_end(seen: Witness) -> Iterator[Violation]:
+    """A closed run has nothing more to say to the gateway."""
+    view = seen.view
+    if view is None or seen.is_open or view["closed_at"] is None or seen.plan.has("second_cluster"):
+        return
+    closed_at = (datetime.fromisoformat(view["closed_at"]) - BEGINNING).total_seconds()
+    for each in seen.exchanges:
+        if each.at > closed_at + _ON_ITS_WAY_S:
+            late = each.at - closed_at
+            yield Violation("W1", f"{each.operation} was sent {late:.0f} s after the end")
+
+
+def _storms(seen: Witness) -> Iterator[Violation]:
+    hours = [each.at for each in seen.exchanges]
+    runs = 1 + len(seen.plan.accidents)
+    for first, last in zip(hours, hours[_CALLS_A_MINUTE * runs :], strict=False):
+        if last - first < _A_MINUTE_S:
+            yield Violation("W2", f"{_CALLS_A_MINUTE * runs} calls within {last - first:.0f} s")
+            return
+
+
+def _looked_before(seen: Witness) -> Iterator[Violation]:
+    """What may stand already is looked up first, by whoever is about to send it."""
+    careful = _careful_from(seen)
+    for number, each in enumerate(seen.exchanges):
+        if each.operation not in _MONEY or _is_guarded(seen, number):
+            continue
+        why = _why_guarded(seen.plan, each)
+        if why is None and any(since < each.at for since in careful):
+            why = "the run has been made again, or a person has had their word"
+        if why is not None:
+            yield Violation("W3", f"{each.operation} was sent without a look: {why}")
+
+
+def _why_guarded(plan: Plan, each: Exchange) -> str | None:
+    if each.operation == "release":
+        return "somebody may have captured it meanwhile"
+    if each.operation == "authorize":
+        return "a run before this one may have placed it"
+    if plan.place.several:
+        return "the account would do it twice"
+    return None
+
+
+def _careful_from(seen: Witness) -> list[float]:
+    """From when on nothing is sent without a look."""
+    since = [at + _ON_ITS_WAY_S for at in seen.made_again]
+    if seen.plan.has("second_cluster") or seen.plan.has("terminate_and_start"):
+        since = []
+    words = [
+        told.at + 1.0
+        for told in seen.told
+        if told.instruction.name == "resolve" and told.error is None
+    ]
+    return since if seen.plan.accidents else [*since, *words]
+
+
+def _is_guarded(seen: Witness, number: int) -> bool:
+    """Whether the same worker has just looked, and was answered."""
+    this = seen.exchanges[number]
+    # Where two attempts may be under way at once, the other one's calls lie between.
+    alone = not any(seen.plan.has(kind) for kind in (*MANY_RUNS, "standstill"))
+    for before in reversed(seen.exchanges[:number]):
+        if before.worker != this.worker or before.operation in _BESIDE:
+            continue
+        if before.operation == "look_up" and before.seen:
+            return True
+        again = before.operation == this.operation and before.status in _UNREAD and before.seen
+        # Sent once more with fresh credentials, or somebody else's.
+        if not again and (alone or before.at < this.at - _BESIDE_IT_S):
+            return False
+    return False
+
+
+def _not_blindly_again(seen: Witness) -> Iterator[Violation]:
+    """After an answer that leaves it open, or without a key, nothing is sent before a look."""
+    last: dict[tuple[str, str, bytes], Exchange] = {}
+    first: dict[tuple[str, str, bytes], float] = {}
+    looked_at = -1.0
+    for each in seen.exchanges:
+        if each.operation == "look_up" and each.seen:
+            looked_at = each.at
+        if each.operation not in _MONEY:
+            continue
+        what = each.operation, each.path, each.body
+        before, since = last.get(what), first.setdefault(what, each.at)
+        last[what] = each
+        if before is not None and not _has_surely_done_nothing(before):
+            yield from _again(seen, before, each, since, looked_at)
+
+
+def _has_surely_done_nothing(before: Exchange) -> bool:
+    return before.fault == "refused" or (before.seen and before.status in _UNREAD)
+
+
+def _again(
+    seen: Witness, before: Exchange, each: Exchange, since: float, looked_at: float
+) -> Iterator[Violation]:
+    """The same once more, after the last time may have been carried out."""
+    place = seen.plan.place
+    keyed = each.operation in place.keyed
+    # A body that ends too soon may look whole where nobody has said how long it is.
+    whole = before.seen and before.fault != "truncate"
+    if looked_at <= before.at:
+        if whole or not keyed:
+            how = f"after {before.status}" if whole else "without an answer"
+            yield Violation("W4", f"{each.operation} was sent again {how}, and no look between")
+        elif each.at - since > _KEY_S:
+            yield Violation("W5", f"{each.operation} was sent again under a key that is dead")
+    elif not keyed and not before.seen:
+        processing = _PROCESSING_S_AT.get(place.gateway, _PROCESSING_S)
+        if looked_at < before.at + 0.95 * processing:
+            waited = looked_at - before.at
+            yield Violation("W6", f"{each.operation} was sent again {waited:.0f} s after a loss")
