@@ -93,7 +93,6 @@ _LADDER = (
         "if (not self._is_first or self._call.repeated) and not self._call.patient:",
         "if False:",
         "a decline of the second attempt is a decline",
-        place="stax",
     ),
     Defect(
         "look_first_not_asked",
@@ -139,7 +138,7 @@ _LADDER = (
         "if cause is not None and cause.type == Failure.UNDECIDED:",
         "if False:",
         "the key lives, so it is sent again, whatever the answer was",
-        place="stax",
+        place="payroc",
     ),
     Defect(
         "no_processing_time",

@@ -77,7 +77,6 @@ IN_WORKFLOW = (
         "self.record.deadline_capture_tried = True",
         "self.record.deadline_capture_tried = False",
         "a refused capture is tried again",
-        place="xmoney",
     ),
     Defect(
         "earlier_run_not_compared",
@@ -243,7 +242,6 @@ IN_DOMAIN = (
         "final = command.final or amount.amount_minor >= remaining",
         "final = command.final",
         "the caller says whether it is the last capture",
-        place="stax-parts",
     ),
     Defect(
         "deadline_takes_what_is_not_there",
