@@ -13,6 +13,9 @@ from proof.world.bank import Bank
 from proof.world.line import Exchange, Weather
 from proof.world.loop import VirtualLoop
 
+# How what was pending is decided; where a script names it, as the script's steps expect: done.
+_ENDS = ("done", "done", "declined")
+
 
 class Sky:
     """Asked once for every request.
@@ -29,6 +32,7 @@ class Sky:
         self._bank = bank
         self._seen = seen
         self._dice = dice
+        self._verdicts = random.Random(f"{plan.seed}:verdicts")  # noqa: S311 - repeatable by design
         self.outages: list[tuple[float, float]] = []
 
     def __call__(self, exchange: Exchange) -> Weather:
@@ -81,7 +85,8 @@ class Sky:
                 parameters = {"delay_s": late}
             case "stay_pending":
                 drawn = self._dice.choice((5.0, 60.0, 1800.0))
-                parameters = {"resolve_after_s": drawn if exact is None else exact}
+                ends = self._verdicts.choice(_ENDS) if exact is None else "done"
+                parameters = {"resolve_after_s": drawn if exact is None else exact, "ends": ends}
             case "approve_less":
                 parameters = {"amount_minor": 1000}
             case "truncate":

@@ -19,6 +19,8 @@ from typing import Literal, cast, get_args
 # An answer cut in the middle: "length" promises the whole of it (the client sees the connection
 # break), "close" promises nothing (the client sees a short body and no error).
 Framing = Literal["length", "close"]
+# How what was pending ends, once it is decided.
+Ends = Literal["done", "declined"]
 
 
 class Operation(StrEnum):
@@ -81,7 +83,7 @@ PARAMETERS: dict[Fault, tuple[str, ...]] = {
     Fault.DELAY: ("delay_s",),
     Fault.TRUNCATE: ("framing",),
     Fault.APPROVE_LESS: ("amount_minor",),
-    Fault.STAY_PENDING: ("resolve_after_s",),
+    Fault.STAY_PENDING: ("resolve_after_s", "ends"),
 }
 
 
@@ -93,7 +95,8 @@ class Unclear(ValueError):
 class Armed:
     """One fault that waits for the next ``times`` calls of an operation.
 
-    ``retry_after_s`` may be text: a gateway may send a date or nonsense in that header.
+    ``retry_after_s`` may be text: a gateway may send a date or nonsense in that header. ``ends`` is
+    how what stays pending is decided after ``resolve_after_s``; declined, it never takes effect.
     """
 
     gateway: str
@@ -104,6 +107,7 @@ class Armed:
     delay_s: float = 1.0
     amount_minor: int = 0
     resolve_after_s: float = 60.0
+    ends: Ends = "done"
     framing: Framing | None = None
     cuts: int = field(default=0, compare=False)
 
@@ -111,6 +115,11 @@ class Armed:
         """Whether it can happen to a call of this operation."""
         named = self.operation in (ANY, operation)
         return named and self.gateway == gateway and operation in REACH[self.fault]
+
+    @property
+    def approves(self) -> bool:
+        """Whether what stays pending takes effect in the end."""
+        return self.ends == "done"
 
     def next_framing(self) -> Framing:
         """How the next answer is cut: as told, else by turns, starting with the short body."""
@@ -151,6 +160,7 @@ class Drawn:
 
 
 _FRAMINGS: tuple[Framing, ...] = get_args(Framing)
+_ENDS: tuple[Ends, ...] = get_args(Ends)
 
 
 class Faults:
@@ -246,6 +256,7 @@ def _armed(gateway: str, operation: str, fault: Fault, told: dict[str, object]) 
             armed.delay_s = _seconds(told, "delay_s", armed.delay_s)
         case Fault.STAY_PENDING:
             armed.resolve_after_s = _seconds(told, "resolve_after_s", armed.resolve_after_s)
+            armed.ends = _ends(told)
         case Fault.APPROVE_LESS:
             armed.amount_minor = _whole(told, "amount_minor", None)
         case Fault.TRUNCATE:
@@ -302,6 +313,14 @@ def _framing(told: dict[str, object]) -> Framing | None:
     if value is None:
         return None
     raise Unclear(f"framing must be one of {', '.join(_FRAMINGS)}; it is {value!r}.")
+
+
+def _ends(told: dict[str, object]) -> Ends:
+    value = told.pop("ends", "done")
+    for ends in _ENDS:
+        if value == ends:
+            return ends
+    raise Unclear(f"ends must be one of {', '.join(_ENDS)}; it is {value!r}.")
 
 
 def _nothing_left(told: dict[str, object], fault: str) -> None:

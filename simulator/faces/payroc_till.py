@@ -189,7 +189,7 @@ class Till:
         approved = payment.decline is None
         if verdict is not None and verdict.fault is Fault.STAY_PENDING:
             promise = self._promise(payment, Kind.AUTHORIZE, amount_minor, key, verdict)
-            promise.approved, promise.captured = approved, is_sale
+            promise.approved, promise.captured = approved and verdict.approves, is_sale
             self._bank.promise(promise)
             return
         (self._bank.authorize if approved else self._bank.decline)(
@@ -217,7 +217,7 @@ class Till:
             return DO_NOT_HONOR
         if verdict is not None and not capture:
             promise = self._promise(payment, Kind.ADJUST, _total(hold, held_minor), key, verdict)
-            promise.approved = declined is None
+            promise.approved = declined is None and verdict.approves
             self._bank.promise(promise)
             return None
         if declined is not None:
@@ -270,6 +270,7 @@ class Till:
             amount_minor=amount_minor,
             key=key,
             at=in_seconds(self._bank.clock, verdict.resolve_after_s),
+            approved=verdict.approves,
         )
 
     def _set_held(self, hold: Hold, held_minor: int, key: str) -> None:

@@ -147,10 +147,14 @@ class Till:
         verdict = ask()
         if _is(verdict, Fault.DECLINE):
             return self._register.new_step(order, Type.CANCELLATION, body, _DECLINED)
+        due_at = verdict and in_seconds(self._bank.clock, verdict.resolve_after_s)
+        if verdict is not None and not verdict.approves:
+            # Nothing will come of it, so nothing does meanwhile: the order can still be paid.
+            ending = Ending(outcome=Status.DECLINED, due_at=due_at)
+            return self._register.new_step(order, Type.CANCELLATION, body, ending)
         order.called_off = True
         self._register.challenges.call_off(order.transaction_id)
         self._register.keep(order)
-        due_at = verdict and in_seconds(self._bank.clock, verdict.resolve_after_s)
         return self._register.new_step(order, Type.CANCELLATION, body, Ending(due_at=due_at))
 
     def _held(self, order: Order) -> Hold:
@@ -164,7 +168,7 @@ class Till:
     def _promise_of_hold(self, order: Order, verdict: Armed) -> Promise:
         key = order.merchant_reference
         promise = self._promise(order, Kind.AUTHORIZE, order.amount_minor, key, verdict)
-        promise.approved = order.approves
+        promise.approved = order.approves and verdict.approves
         promise.captured = order.type is Type.PURS
         return promise
 
@@ -180,6 +184,7 @@ class Till:
             amount_minor=amount_minor,
             key=key,
             at=in_seconds(self._bank.clock, verdict.resolve_after_s),
+            approved=verdict.approves,
             final=False,
         )
 

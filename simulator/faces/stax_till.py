@@ -124,7 +124,7 @@ class Till:
         made.declined = made.method.declines or _declines(verdict)
         if _waits(verdict):
             promise = self._promise(made, Kind.AUTHORIZE, verdict)
-            promise.approved = not made.declined
+            promise.approved = promise.approved and not made.declined
             promise.captured = made.type is Type.CHARGE
             self._bank.promise(promise)
             return
@@ -222,6 +222,7 @@ class Till:
             amount_minor=made.total_minor,
             key=made.key,
             at=made.due,
+            approved=verdict is None or verdict.approves,
         )
 
     def _open(self, pre_auth: Transaction) -> Hold:

@@ -135,6 +135,8 @@ class Till:
             if payment.refusal != SOFTLY and self._has_to_ask(payment, body, verdict):
                 challenge = self._challenge(payment)
             else:
+                if verdict is not None and not verdict.approves:
+                    payment.refusal = payment.refusal or BY_BANK
                 self._decide(payment, _pending_s(payment, verdict))
             self._register.keep(payment)
         return challenge
@@ -283,7 +285,9 @@ class Till:
     ) -> Answer:
         if verdict.fault is Fault.DECLINE:
             return refused(BY_BANK.code, BY_BANK.reason)
-        self._bank.promise(self._promise(payment, kind, amount_minor, key, verdict.resolve_after_s))
+        promise = self._promise(payment, kind, amount_minor, key, verdict.resolve_after_s)
+        promise.approved = verdict.approves
+        self._bank.promise(promise)
         return Answer(202)
 
     def _promise(

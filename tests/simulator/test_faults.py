@@ -243,6 +243,41 @@ async def test_a_step_that_stays_pending_takes_effect_when_it_is_decided(  # noq
     assert moved == effects(hold)[1:]
 
 
+@pytest.mark.parametrize(
+    ("operation", "verb", "body"),
+    [
+        ("adjust", "adjust", order_item(15000)),
+        ("capture", "capture", {"amount": 6000}),
+        ("release", "reverse", {}),
+    ],
+)
+async def test_a_step_that_stays_pending_may_end_declined(
+    payroc: Payroc, operation: str, verb: str, body: dict[str, Any]
+) -> None:
+    payment = await payroc.create(10000)
+    await payroc.arm(operation, "stay_pending", resolve_after_s=600, ends="declined")
+
+    answer = await payroc.act(payment, verb, body)
+    await payroc.advance(600)
+
+    assert outcome(answer.json())[:2] == ("accepted", "E")
+    assert outcome(await payroc.read(payment)) == ("pending", "A", 10000)
+    [hold] = await payroc.books()
+    assert effects(hold) == [("authorize", 10000)]
+
+
+async def test_an_authorization_that_stays_pending_may_end_declined(payroc: Payroc) -> None:
+    await payroc.arm("authorize", "stay_pending", resolve_after_s=600, ends="declined")
+
+    payment = await payroc.create(10000)
+    await payroc.advance(600)
+
+    assert outcome(payment)[:2] == ("accepted", "E")
+    assert outcome(await payroc.read(payment))[:2] == ("declined", "D")
+    [hold] = await payroc.books()
+    assert effects(hold) == [("decline", 10000)]
+
+
 async def test_a_verdict_waits_for_an_operation_that_is_booked(payroc: Payroc) -> None:
     key = new_key()
     await send(payroc, key)
@@ -369,6 +404,7 @@ TYPO = {"gateway": "payroc", "operation": "capture", "fault": "explode"}
         ({"fault": "delay", "delay_s": -1}, "delay_s"),
         ({"fault": "delay", "delay_s": "1"}, "delay_s"),
         ({"fault": "truncate", "framing": "chunked"}, "framing"),
+        ({"fault": "stay_pending", "ends": "well"}, "ends"),
         ({"fault": "throttle", "retry_after_s": None}, "retry_after_s"),
         ({"fault": "throttle", "retry_after_s": "a\r\nb"}, "retry_after_s"),
         ({"fault": "random", "rate": 2}, "rate"),

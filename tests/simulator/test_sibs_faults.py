@@ -98,6 +98,41 @@ async def test_an_undecided_step_shows_its_word_until_it_is_known(
     assert effects(hold)[1:] == [(kind, 10000, "F1")]
 
 
+@pytest.mark.parametrize(("verb", "operation"), STEPS)
+async def test_an_undecided_step_may_end_declined(sibs: Sibs, verb: str, operation: str) -> None:
+    order_id = await sibs.hold()
+    await sibs.arm(operation, "stay_pending", resolve_after_s=30, ends="declined")
+    await sibs.act(order_id, verb, 100, "F1")
+
+    await sibs.advance(30)
+
+    assert told(await sibs.find("F1")) == (200, "Declined")
+    assert effects((await sibs.books())[0]) == [("authorize", 10000, "H1")]
+
+
+async def test_an_undecided_purchase_may_end_declined(sibs: Sibs) -> None:
+    order = await sibs.order()
+    await sibs.arm("authorize", "stay_pending", resolve_after_s=30, ends="declined")
+    assert told(await sibs.pay(order)) == (200, "Pending")
+
+    await sibs.advance(30)
+
+    assert (await sibs.status(order["transactionID"]))["paymentStatus"] == "Declined"
+    assert [effect[0] for effect in effects((await sibs.books())[0])] == ["decline"]
+
+
+async def test_an_unpaid_order_whose_cancellation_ends_declined_can_be_paid(sibs: Sibs) -> None:
+    order = await sibs.order()
+    await sibs.arm("release", "stay_pending", resolve_after_s=30, ends="declined")
+    answer = await sibs.act(order["transactionID"], "cancellation", 100, "X1")
+
+    await sibs.advance(30)
+
+    assert told(answer) == (200, "Timeout")
+    assert told(await sibs.find("X1")) == (200, "Declined")
+    assert told(await sibs.pay(order)) == (200, "Success")
+
+
 async def test_an_undecided_capture_comes_to_nothing_if_the_hold_lapses_first(sibs: Sibs) -> None:
     order_id = await sibs.hold()
     await sibs.http.post("/admin/clock", json={"hold_s": 20})

@@ -156,6 +156,34 @@ async def test_a_pending_authorization_may_end_declined(stax: Stax) -> None:
     assert moved(hold) == [("decline", 10000)]
 
 
+async def test_a_pending_authorization_is_declined_where_the_fault_says_so(stax: Stax) -> None:
+    await stax.arm("authorize", "stay_pending", resolve_after_s=60, ends="declined")
+    waiting = await stax.hold(100)
+
+    await stax.advance(60)
+
+    assert waiting["success"] is None
+    assert flags(await stax.read(waiting)) == (False, 0, False)
+    [hold] = await stax.books()
+    assert moved(hold) == [("decline", 10000)]
+
+
+@pytest.mark.parametrize(("operation", "verb"), [("capture", "capture"), ("release", "void")])
+async def test_a_pending_step_may_end_declined(stax: Stax, operation: str, verb: str) -> None:
+    held = await stax.hold(100)
+    await stax.arm(operation, "stay_pending", resolve_after_s=60, ends="declined")
+    pending = await stax.act(held, verb)
+
+    await stax.advance(60)
+
+    assert pending.status_code == 200
+    decided = await stax.read(held)
+    assert flags(decided) == (True, 0, False)
+    [child] = decided["child_captures"] + decided["child_transactions"]
+    assert child["success"] is False
+    assert moved((await stax.books())[0]) == [("authorize", 10000)]
+
+
 async def test_a_pending_sale_is_taken_when_it_is_decided(stax: Stax) -> None:
     await stax.arm("authorize", "stay_pending", resolve_after_s=60)
     waiting = await stax.hold(100, pre_auth=False)

@@ -108,6 +108,32 @@ async def test_what_is_not_decided_is_uncertain_until_it_is(
     assert effects(hold)[-1] == last
 
 
+@pytest.mark.parametrize(
+    ("operation", "later", "last"),
+    [
+        ("authorize", "complete-failed", ("decline", 10000)),
+        ("capture", "in-progress", ("authorize", 10000)),
+        ("release", "in-progress", ("authorize", 10000)),
+    ],
+)
+async def test_what_is_not_decided_may_end_declined(
+    xmoney: Xmoney, operation: str, later: str, last: tuple[str, int]
+) -> None:
+    await xmoney.arm(operation, "stay_pending", resolve_after_s=30, ends="declined")
+    ordered = await xmoney.order("100.00")
+    if operation == "capture":
+        await xmoney.capture(ordered, "80.00")
+    elif operation == "release":
+        await xmoney.undo(ordered)
+    status_then = await xmoney.status(ordered)
+
+    await xmoney.advance(30)
+
+    assert (status_then, await xmoney.status(ordered)) == ("uncertain", later)
+    [hold] = await xmoney.books()
+    assert [effects(hold)[-1]] == [last]
+
+
 async def test_a_declined_fault_is_the_banks_word(xmoney: Xmoney) -> None:
     await xmoney.arm("authorize", "decline")
 
