@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from proof.oracle import Json, derived_key, derived_reference
+from proof.oracle import Json, derived_key, derived_reference, own
 from proof.plan import Plan
-from simulator.bank import HoldRow
 
 
 def word_on(
-    plan: Plan, books: Sequence[HoldRow], view: Json, turn: int, *, lies: bool
+    plan: Plan, books: Sequence[Json], view: Json, turn: int, *, lies: bool
 ) -> dict[str, Any] | None:
     """What to say of an operation that nobody could look up; None where there is none.
 
@@ -38,7 +37,7 @@ def word_on(
     return {**head, "reference": _reference(plan, books, operation)} if done else head
 
 
-def _was_done(plan: Plan, books: Sequence[HoldRow], view: Json, operation: Json) -> bool:
+def _was_done(plan: Plan, books: Sequence[Json], view: Json, operation: Json) -> bool:
     if operation["kind"] == "authorize":
         return _placed(plan, books, operation) is not None
     book = next((each for each in books if each["payment_id"] == view["payment_id"]), None)
@@ -48,22 +47,27 @@ def _was_done(plan: Plan, books: Sequence[HoldRow], view: Json, operation: Json)
         case "capture":
             return _was_captured(plan, book, view, operation)
         case "release":
-            return book["state"] != "open"
+            # What somebody else has captured was not freed, where the run can learn of it.
+            taken = any(e["by_others"] and e["kind"] == "capture" for e in book["effects"])
+            shows = plan.place.gateway != "sibs"
+            return book["state"] != "open" and not (taken and shows)
         case _:
             total = operation["amount"]["amount_minor"]
             left = book["authorized_minor"] - book["captured_minor"] - book["released_minor"]
             return total in (book["authorized_minor"], left)
 
 
-def _was_captured(plan: Plan, book: HoldRow, view: Json, operation: Json) -> bool:
+def _was_captured(plan: Plan, book: Json, view: Json, operation: Json) -> bool:
     """By the operation's own name, where the books keep it; else by what was taken."""
     if plan.place.gateway not in {"payroc", "sibs"}:
-        return book["captured_minor"] > view["captured"]["amount_minor"]
+        taken = {e["amount_minor"] for e in own(book) if e["kind"] == "capture"}
+        further = book["captured_minor"] > view["captured"]["amount_minor"]
+        return further and operation["amount"]["amount_minor"] in taken
     known = {effect["key"] for effect in book["effects"] if effect["kind"] == "capture"}
     return not known.isdisjoint(_names(plan, operation))
 
 
-def _placed(plan: Plan, books: Sequence[HoldRow], operation: Json) -> str | None:
+def _placed(plan: Plan, books: Sequence[Json], operation: Json) -> str | None:
     """The payment id of the hold that an authorization has placed."""
     names = _names(plan, operation)
     return next(
@@ -72,7 +76,7 @@ def _placed(plan: Plan, books: Sequence[HoldRow], operation: Json) -> str | None
     )
 
 
-def _reference(plan: Plan, books: Sequence[HoldRow], operation: Json) -> str:
+def _reference(plan: Plan, books: Sequence[Json], operation: Json) -> str:
     placed = _placed(plan, books, operation) if operation["kind"] == "authorize" else None
     return placed or "found in the books"
 

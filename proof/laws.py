@@ -17,8 +17,8 @@ from proof.world.loop import BEGINNING
 
 Json = Mapping[str, Any]
 
-# Accidents that make more than one run of a reservation, or take from one what it knew.
-_MANY_RUNS = (
+#: Accidents that make more than one run of a reservation, or take from one what it knew.
+MANY_RUNS = (
     "reset",
     "reset_alone",
     "restore",
@@ -39,7 +39,7 @@ _DECIDED = frozenset({"done", "declined", "not_done"})
 
 def more(seen: Witness) -> Iterable[Violation]:
     """Every law of these that was broken."""
-    if any(seen.plan.has(kind) for kind in (*_MANY_RUNS, "lie")):
+    if any(seen.plan.has(kind) for kind in (*MANY_RUNS, "lie")):
         return
     yield from _sent_in_time(seen)
     yield from _asked_again(seen)

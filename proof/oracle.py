@@ -24,8 +24,8 @@ from proof.world.loop import BEGINNING
 
 Json = Mapping[str, Any]
 
-#: The plan's own instructions are numbered from the second of a kind on.
-_DEADLINES = ("deadline", *(f"deadline~{number}" for number in range(2, 100)))
+# What is tried again is numbered from the second try on; more of one name would be a storm.
+_TRIES_MAX = 100
 _KEY_IN_BODY = re.compile(rb'"idempotency_id": ?"([^"]+)"')
 _FINAL = frozenset({"captured", "released", "expired", "abandoned"})
 _PARTS = ("captured", "released", "expired", "remaining")
@@ -122,6 +122,8 @@ class Witness:
     plan: Plan
     exchanges: Sequence[Exchange] = ()
     books: Sequence[Json] = ()
+    strange: Sequence[Json] = ()
+    """Those of other guests; nobody may touch them."""
     sent_at: dict[int, float] = field(default_factory=dict[int, float])
     told: list[Told] = field(default_factory=list[Told])
     gone: list[Told] = field(default_factory=list[Told])
@@ -170,11 +172,11 @@ def _money(seen: Witness) -> Iterable[Violation]:
     ours = [book for book in seen.books if book["state"] != "declined"]
     yield from _twice(ours, seen)
     captures = [
-        (book, effect) for book in ours for effect in book["effects"] if effect["kind"] == "capture"
+        (book, effect) for book in ours for effect in own(book) if effect["kind"] == "capture"
     ]
     yield from _captures_wanted(plan, captures, seen)
     for book in ours:
-        if book["refunded_minor"]:
+        if any(effect["kind"] == "refund" for effect in own(book)):
             yield Violation("S5", f"{book['payment_id']} was refunded, which nobody asked for")
         authorizes = {e["key"] for e in book["effects"] if e["kind"] == "authorize"}
         if any(e["kind"] == "capture" and e["key"] in authorizes for e in book["effects"]):
@@ -186,7 +188,7 @@ def _twice(ours: Sequence[Json], seen: Witness) -> Iterable[Violation]:
     effects = Counter(
         (effect["key"], effect["kind"])
         for book in ours
-        for effect in book["effects"]
+        for effect in own(book)
         if effect["key"] is not None
     )
     for (key, kind), times in effects.items():
@@ -199,6 +201,11 @@ def _twice(ours: Sequence[Json], seen: Witness) -> Iterable[Violation]:
     taken = [book for book in ours if book["captured_minor"]]
     if len(taken) > 1:
         yield Violation("S3", f"money was taken out of {len(taken)} holds of one reservation")
+
+
+def own(book: Json) -> list[Json]:
+    """What the run has done to a hold, and nobody else."""
+    return [effect for effect in book["effects"] if not effect["by_others"]]
 
 
 def _was_restarted_unseen(seen: Witness) -> bool:
@@ -267,7 +274,7 @@ def _releases_wanted(plan: Plan, book: Json, seen: Witness) -> Iterable[Violatio
     is_asked = plan.request["payment_method"] == plan.place.challenged
     if is_asked and any(plan.has(kind) for kind in ("reset", "reset_alone", "restore")):
         return
-    for effect in book["effects"]:
+    for effect in own(book):
         if effect["kind"] == "release" and not _is_about_due(plan, book, effect):
             yield Violation("S9", f"{effect['amount_minor']} was freed without a reason")
 
@@ -278,14 +285,15 @@ def _releases_wanted(plan: Plan, book: Json, seen: Witness) -> Iterable[Violatio
 def _wire(seen: Witness) -> Iterable[Violation]:
     plan, place = seen.plan, seen.plan.place
     bodies: dict[str, bytes] = {}
-    keys = _keys(plan) if place.keyed and not _has_nameless(plan) else None
     relative = _is_forgotten_by(plan)
+    named = bool(place.keyed) and not _has_nameless(plan)
+    keys = _keys(plan) if named else set[str]()
     for exchange in seen.exchanges:
         key = _key_of(exchange)
         if key is not None and not (relative and exchange.operation == "adjust"):
             if bodies.setdefault(key, exchange.body) != exchange.body:
                 yield Violation("S10", f"key {key} was sent with another body")
-            if keys is not None and key not in keys:
+            if named and key not in keys and key not in _keys(plan, again=True):
                 yield Violation(
                     "S10", f"{exchange.operation} went under {key}, which is no key of ours"
                 )
@@ -310,12 +318,15 @@ def _key_of(exchange: Exchange) -> str | None:
     return exchange.key or (in_body[1].decode() if in_body else None)
 
 
-def _keys(plan: Plan) -> set[str]:
+def _keys(plan: Plan, *, again: bool = False) -> set[str]:
+    """Every key of the plan's, or of what is tried again under a name that is numbered."""
     names = {each.command_id for each in plan.instructions if each.command_id}
+    names |= {"start", "cancel", "deadline"}
+    numbered = {f"{name}~{number}" for name in names for number in range(2, _TRIES_MAX)}
     return {
         derived_key(plan.place, f"reservation-{plan.request['reservation_id']}", kind, name)
         for kind in ("authorize", "adjust", "capture", "release")
-        for name in {*names, "start", "cancel", *_DEADLINES}
+        for name in (numbered if again else names)
     }
 
 

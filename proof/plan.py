@@ -36,6 +36,7 @@ WEATHER: Mapping[str, float] = {
     "approve_less": 0.7,
     "stay_pending": 1,
     "require_action": 0.5,
+    "misrouted": 1,
 }
 #: What happens to processes, and what operators do that they should not.
 ACCIDENTS: Mapping[str, float] = {
@@ -53,6 +54,12 @@ ACCIDENTS: Mapping[str, float] = {
     "standstill": 0.7,
     "server_away": 0.5,
 }
+# Drawn beside those: somebody at the merchant's portal captures the hold, frees it, or gives money
+# back.
+_PORTAL_SHARE = 0.06
+# How many other bookings the account has meanwhile; so many fill more than a page of a list.
+_STRANGERS = (0, 0, 0, 0, 0, 1, 1, 2)
+_A_PAGE, _A_PAGE_SHARE = 27, 0.02
 _RATES = (0.0, 0.02, 0.08, 0.08, 0.25, 0.6)
 # How many seeds know perfect calm, where every answer can be foretold.
 _CALM = 0.18
@@ -99,6 +106,8 @@ class Plan:
         guest: What the guest does when asked: ``pass``, ``fail``, ``away``.
         scripted: What happens to the first requests, one name each, in place of chance.
         glances: When somebody looks at the hold, who wants nothing.
+        strangers: When others place a hold of the same amount on the account, in seconds, and
+            what becomes of it.
     """
 
     seed: int
@@ -118,6 +127,7 @@ class Plan:
     retry_afters: tuple[str, ...] = _RETRY_AFTERS
     scripted: tuple[str, ...] = ()
     glances: tuple[float, ...] = ()
+    strangers: tuple[tuple[float, str], ...] = ()
 
     @property
     def is_calm(self) -> bool:
@@ -175,7 +185,11 @@ class _Drawing:
         if heals_at is not None and trouble.random() < _ROUGH_END:
             heals_at = max(heals_at, callers.due_s + 2 * HOUR)
         instructions = callers.instructions(busy_s)
-        accidents = () if calm else self._accidents(busy_s, life_s, instructions)
+        weather = self._weather()
+        accidents: tuple[Accident, ...] = ()
+        if not calm:
+            drawn = *self._accidents(busy_s, life_s, instructions), *self._portal(busy_s)
+            accidents = tuple(sorted(drawn, key=lambda each: each.at))
         last = max((each.at + each.lasts_s for each in accidents), default=0.0)
         return Plan(
             seed=self._seed,
@@ -185,7 +199,7 @@ class _Drawing:
             window_s=window_s,
             instructions=instructions,
             accidents=accidents,
-            weather=self._weather(),
+            weather=weather,
             rate=0.0 if calm else rate,
             heals_at=None if heals_at is None else max(heals_at, last + 60),
             gone_at=busy_s,
@@ -193,6 +207,7 @@ class _Drawing:
             guest=self._dice("guest").choice(("pass", "pass", "fail", "away")),
             manners=self._manners(),
             glances=self._glances(busy_s, accidents),
+            strangers=() if calm else self._strangers(weather),
         )
 
     def _accidents(
@@ -231,6 +246,27 @@ class _Drawing:
         dice = self._dice("glances")
         after = [each.at + each.lasts_s + 2.5 * HOUR for each in accidents]
         return tuple(sorted([dice.random() * busy_s, 1.3 * busy_s + HOUR, *after]))
+
+    def _portal(self, busy_s: float) -> tuple[Accident, ...]:
+        dice = self._dice("portal")
+        if dice.random() >= _PORTAL_SHARE:
+            return ()
+        at = dice.random() * busy_s * dice.choice((0.1, 1, 1))
+        return (Accident(at=at, kind="portal", share=dice.random()),)
+
+    def _strangers(self, weather: tuple[str, ...]) -> tuple[tuple[float, str], ...]:
+        dice = self._dice("strangers")
+        count = _A_PAGE if dice.random() < _A_PAGE_SHARE else dice.choice(_STRANGERS)
+        # One at least, where a look may be answered with another guest's payment.
+        count = max(count, int("misrouted" in weather))
+        # Before the run, or while it authorizes.
+        return tuple(
+            (
+                dice.choice((0.0, 1.0, 30.0, 300.0)) * dice.random(),
+                dice.choice(("held", "captured", "freed")),
+            )
+            for _ in range(count)
+        )
 
     def _weather(self) -> tuple[str, ...]:
         dice = self._dice("weather")

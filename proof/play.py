@@ -21,10 +21,12 @@ from proof.desk import word_on
 from proof.laws import more
 from proof.laws_books import of_the_books
 from proof.laws_calm import of_calm
+from proof.laws_gateways import at_the_gateway
 from proof.laws_shown import of_what_is_shown
 from proof.laws_told import of_what_was_told
 from proof.laws_wire import of_the_wire
 from proof.oracle import Glance, Json, Told, Violation, Witness, judge
+from proof.others import Others
 from proof.plan import HOUR, Accident, Instruction, Plan, draw
 from proof.sky import Sky
 from proof.world.accounts import settings_of
@@ -87,6 +89,7 @@ def play_plan(plan: Plan) -> Result:
             *of_the_books(seen),
             *of_calm(seen),
             *of_the_wire(seen),
+            *at_the_gateway(seen),
         ],
         seen,
         world.runs(),
@@ -104,8 +107,9 @@ class _World:
         self._workflow_id = f"reservation-{plan.request['reservation_id']}"
         self._bank = Bank(plan.place.gateway, self._dice("bank"), self._bank_time)
         self._bank.live_for(plan.life_s)
+        self._others = Others(plan, self._bank)
         dice = self._dice("weather in detail")
-        self._sky = Sky(plan, loop, self._bank, self.seen, dice)
+        self._sky = Sky(plan, loop, self._bank, self.seen, dice, self._others)
         self._network = Network(self._bank, self._sky, self._operation, self._told_of_wire)
         self._workers = 0
         self._look_first = False
@@ -134,6 +138,9 @@ class _World:
         """Live through the scenario; answers with all that was seen."""
         plan = self.plan
         self._employ(self._temporal)
+        minor = plan.request["amount"]["amount_minor"]
+        for at, then in plan.strangers:
+            self._later(at, lambda t=then: self._others.book(minor, t))
         self._start(self._temporal)
         for number, instruction in enumerate(plan.instructions):
             self._later(instruction.at, lambda n=number, i=instruction: self._instruct(n, i))
@@ -186,7 +193,7 @@ class _World:
         seen = self.seen
         view = await self._view()
         seen.exchanges = self._network.exchanges
-        seen.books = cast("list[Json]", self._bank.books())
+        seen.books, seen.strange = self._others.ours(), self._others.strange()
         seen.view = view
         seen.views = [view, *[await self._view(each) for each in self._clusters[1:]]]
         seen.is_open = bool(self._open_runs())
@@ -353,7 +360,7 @@ class _World:
         at = self.loop.time()
         if reason == "outcome_unknown":
             lies = self.plan.has("lie") and not self.seen.resolved
-            body = word_on(self.plan, self._bank.books(), view, turn, lies=lies)
+            body = word_on(self.plan, self._others.ours(), view, turn, lies=lies)
             if body is not None:
                 body["command_id"] += f"-{turn}"
                 await self._update(temporal, Instruction(at, "resolve", body), f"resolve-{turn}")
@@ -506,6 +513,10 @@ class _World:
     async def _server_away(self, accident: Accident) -> None:
         self._temporal.away(accident.lasts_s)
         await asyncio.sleep(accident.lasts_s)
+
+    async def _portal(self, accident: Accident) -> None:
+        """Somebody takes money out of the hold, or frees it, and tells nobody."""
+        self.tell("portal", await self._others.lay_hands(accident.share))
 
     async def _lie(self, accident: Accident) -> None:
         """The person at the desk may say what is not so, from the start."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 
 from proof.oracle import Witness
+from proof.others import Others
 from proof.plan import Plan
 from proof.world.bank import Bank
 from proof.world.line import Exchange, Weather
@@ -24,14 +25,21 @@ class Sky:
         outages: From when until when the gateway is away, in the world's seconds.
     """
 
-    def __init__(
-        self, plan: Plan, loop: VirtualLoop, bank: Bank, seen: Witness, dice: random.Random
+    def __init__(  # noqa: PLR0913, PLR0917 - all that weather depends on
+        self,
+        plan: Plan,
+        loop: VirtualLoop,
+        bank: Bank,
+        seen: Witness,
+        dice: random.Random,
+        others: Others,
     ) -> None:
         self._plan = plan
         self._loop = loop
         self._bank = bank
         self._seen = seen
         self._dice = dice
+        self._others = others
         self._verdicts = random.Random(f"{plan.seed}:verdicts")  # noqa: S311 - repeatable by design
         self.outages: list[tuple[float, float]] = []
 
@@ -73,12 +81,19 @@ class Sky:
             case _:
                 return self._armed(name, exchange, late, float(exact) if exact else None)
 
+    def _misrouted(self, exchange: Exchange) -> Weather:
+        """A look at one payment is answered with another guest's, where there is one."""
+        instead = self._others.misrouted(exchange.path) if exchange.method == "GET" else None
+        return Weather("misrouted" if instead else "", instead=instead)
+
     def _armed(self, name: str, exchange: Exchange, late: float, exact: float | None) -> Weather:
         """A fault of the gateway's own, where it has such a thing."""
         parameters: dict[str, object] = {}
         if name in self._bank.lacks or not _can_meet(name, exchange.operation):
             return Weather()
         match name:
+            case "misrouted":
+                return self._misrouted(exchange)
             case "throttle":
                 parameters = {"retry_after_s": self._dice.choice(self._plan.retry_afters)}
             case "delay":

@@ -65,6 +65,7 @@ class Weather:
         late_s: It arrives so much later.
         unanswered: It arrives, and the answer is lost.
         answer_late_s: The answer comes so much later.
+        instead: It is about another payment than was asked for: the id asked for, the other's.
     """
 
     name: str = ""
@@ -75,6 +76,7 @@ class Weather:
     unanswered: bool = False
     answer_late_s: float = 0.0
     armed: tuple[str, Mapping[str, object]] | None = None
+    instead: tuple[str, str] | None = None
 
 
 class Forecast(Protocol):
@@ -136,7 +138,8 @@ class Network:
             fault, parameters = weather.armed
             self._bank.arm("*", fault, **parameters)
         exchange.arrived_at = asyncio.get_running_loop().time()
-        url = URL(f"http://bank{exchange.path}", encoded=True)
+        path = exchange.path.replace(*weather.instead) if weather.instead else exchange.path
+        url = URL(f"http://bank{path}", encoded=True)
         reply = await self._bank.serve(exchange.method, url, exchange.headers, bytes(exchange.body))
         if weather.armed is not None:
             self._bank.forget()

@@ -1,0 +1,99 @@
+"""Laws of what happens at the gateway: to others, by others, and what is said of it.
+
+Each is asserted only where the run can know: in a life without resets, restores and second runs,
+without a person whose word was taken, and where the gateway shows what became of a hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from proof.laws import MANY_RUNS
+from proof.oracle import Violation, Witness, derived_key, derived_reference
+
+Json = Mapping[str, Any]
+
+# What an operation does to the books, where the books keep its name; a hold is lowered at SIBS by
+# freeing a part of it.
+_EFFECTS: Mapping[str, Mapping[str, str]] = {
+    "payroc": {"adjust": "adjust", "capture": "capture", "release": "release"},
+    "sibs": {"adjust": "release", "capture": "capture", "release": "release"},
+    "stax": {"capture": "capture"},
+}
+
+
+def at_the_gateway(seen: Witness) -> Iterable[Violation]:
+    """Every law of these that was broken."""
+    yield from _of_strangers(seen)
+    knows = not seen.resolved and not any(seen.plan.has(kind) for kind in (*MANY_RUNS, "lie"))
+    if knows and seen.view is not None:
+        yield from _told_of_others(seen, seen.view)
+        yield from _said_done(seen, seen.view)
+        yield from _figures(seen, seen.view)
+
+
+def _of_strangers(seen: Witness) -> Iterable[Violation]:
+    """Whose hold it is not, nothing is done to."""
+    for book in seen.strange:
+        for effect in book["effects"]:
+            if not effect["by_others"] and effect["kind"] not in {"authorize", "expire"}:
+                said = f"{effect['kind']} of {effect['amount_minor']}"
+                yield Violation("G1", f"another guest's hold has seen a {said}")
+
+
+def _told_of_others(seen: Witness, view: Json) -> Iterable[Violation]:
+    """Where somebody else has taken money, a person is told before the hold is closed."""
+    shows = seen.plan.place.gateway != "sibs"
+    if not shows or view["closed_at"] is None or "external_change" in seen.attentions:
+        return
+    # Just what was to be taken, and taken: nothing shows by whom.
+    ours = {
+        each["amount"]["amount_minor"]
+        for each in view["operations"]
+        if each["kind"] == "capture" and each["state"] == "done"
+    }
+    for effect in _of_others(seen):
+        minor, took = effect["amount_minor"], effect["kind"] == "capture"
+        if took and effect["at"] < view["closed_at"] and minor not in ours:
+            yield Violation("G2", f"others took {minor}, and nobody was told")
+
+
+def _of_others(seen: Witness) -> list[Json]:
+    return [effect for book in seen.books for effect in book["effects"] if effect["by_others"]]
+
+
+def _said_done(seen: Witness, view: Json) -> Iterable[Violation]:
+    """What the hold says was done has taken effect under its name, where the books keep names."""
+    plan = seen.plan
+    effects = _EFFECTS.get(plan.place.gateway, {})
+    if "external_change" in seen.attentions or _of_others(seen):
+        return
+    workflow_id = f"reservation-{plan.request['reservation_id']}"
+    booked = {(e["key"], e["kind"]) for book in seen.books for e in book["effects"]}
+    for each in view["operations"]:
+        kind = each["kind"]
+        # What the guest was never back for holds nothing, and calling it off frees nothing.
+        holds = kind != "release" or view["authorized"]["amount_minor"]
+        if each["state"] != "done" or kind not in effects or not holds:
+            continue
+        its = plan.place, workflow_id, kind, each["command_id"]
+        names = derived_key(*its), derived_reference(*its)
+        if not any((name, effects[kind]) in booked for name in names):
+            yield Violation("G3", f"{each['operation_id']} is done, and has had no effect")
+
+
+def _figures(seen: Witness, view: Json) -> Iterable[Violation]:
+    """What a closed hold says of its money is what the books say."""
+    told = "external_change" in seen.attentions
+    if view["closed_at"] is None or told or _of_others(seen):
+        return
+    # xMoney has one word for what was voided and for what has lapsed.
+    tells = seen.plan.place.gateway != "xmoney"
+    expired = (e for book in seen.books for e in book["effects"] if e["kind"] == "expire")
+    lapsed = 0 if tells else sum(effect["amount_minor"] for effect in expired)
+    # To lower a hold is to free a part of it here, and a smaller total there.
+    said = view["authorized"]["amount_minor"] - view["released"]["amount_minor"]
+    booked = sum(book["authorized_minor"] - book["released_minor"] for book in seen.books)
+    if said not in {booked, booked - lapsed}:
+        yield Violation("G4", f"{booked} were taken or lapsed, and the hold says {said}")
