@@ -29,6 +29,9 @@ MERCHANTS_S = 4.75 * DAY
 # Callers who wait for one answer before they ask for the next thing: more than two tasks take.
 _APART_S = 40.0
 
+# By 1 to 3 beyond a round amount, Payroc's test system is told to decline.
+_CENTS = (0, *range(5, 20))
+
 
 @dataclass(frozen=True)
 class Instruction:
@@ -96,7 +99,8 @@ class Callers:
         """An amount that no other instruction of this scenario has, and that triggers nothing."""
         self._amounts += 1
         number = self._dice(f"amount {self._amounts}").randint(least, most)
-        minor = number * 1000 + self._amounts * 20 + 400
+        cents = self._dice(f"cents {self._amounts}").choice(_CENTS)
+        minor = number * 1000 + self._amounts * 20 + 400 + cents
         return {"amount_minor": minor, "currency": self._place.currency}
 
     # The start.

@@ -63,6 +63,15 @@ _NAMES = (
 
 _LADDER = (
     Defect(
+        "pending_is_done",
+        _HOLDS,
+        "            case Pending(payment=payment):\n",
+        "            case Pending(payment=payment) if payment is not None:\n"
+        "                return self._settled(Ending.DONE, payment)\n"
+        "            case Pending(payment=payment):\n",
+        "it was accepted, so it will come",
+    ),
+    Defect(
         "unknown_is_declined",
         _HOLDS,
         "        except GatewayError as error:\n            raise self._failure(",

@@ -86,6 +86,16 @@ _AT_PAYROC = (
         place="payroc",
     ),
     Defect(
+        "payroc_later_is_approved",
+        f"{_ADAPTERS}.payroc.answers",
+        'if result.responseCode == "E" or result.status in _UNDECIDED_STATUSES:\n'
+        "        return PaymentState.PENDING",
+        'if result.responseCode == "E" or result.status in _UNDECIDED_STATUSES:\n'
+        "        return PaymentState.OPEN",
+        "received is as good as approved",
+        place="payroc",
+    ),
+    Defect(
         "payroc_declined_total_is_agreed",
         f"{_ADAPTERS}.payroc.answers",
         "            return Declined(payment.detail or _words(answer), payment)\n        shown =",
@@ -110,6 +120,22 @@ _AT_SIBS = (
         '"Timeout": Word.PENDING,',
         '"Timeout": Word.DECLINED,',
         "a time-out at the bank means no",
+        place="sibs",
+    ),
+    Defect(
+        "sibs_orders_again",
+        f"{_ADAPTERS}.sibs.placing",
+        "        if again:\n            await self._clear_the_way(named, until)\n",
+        "",
+        "an order that is not purchased holds nothing",
+        place="sibs",
+    ),
+    Defect(
+        "sibs_in_process_is_done",
+        f"{_ADAPTERS}.sibs.answers",
+        '"InProcessing": Word.PENDING,',
+        '"InProcessing": Word.DONE,',
+        "what is in process will be done",
         place="sibs",
     ),
     Defect(

@@ -160,8 +160,8 @@ def _done_in_time(seen: Witness, view: Json) -> Iterable[Violation]:
     # Everybody is told that an expiry is near: that alone excuses nothing.
     if view["closed_at"] is None or seen.attentions - {"expiring_soon"}:
         return
-    closed_at = _seconds(view["closed_at"])
-    due = [("its deadline", _seconds(view["deadline"]))] if view["deadline"] else []
+    closed_at = seconds(view["closed_at"])
+    due = [("its deadline", seconds(view["deadline"]))] if view["deadline"] else []
     due += [("it was cancelled", seen.cancelled_at)] if seen.cancelled_at is not None else []
     for what, at in due:
         late = closed_at - max(at, seen.troubled_until)
@@ -182,7 +182,8 @@ def _says_what_was_held(seen: Witness, view: Json) -> Iterable[Violation]:
 
 def _said_not_done(seen: Witness, view: Json) -> Iterable[Violation]:
     """Nothing has happened under the name of what the hold says did not happen."""
-    if seen.resolved:
+    # After what others did, the gateway shows no more whether ours was done before it.
+    if seen.resolved or any(e["by_others"] for book in seen.books for e in book["effects"]):
         return
     plan = seen.plan
     workflow_id = f"reservation-{plan.request['reservation_id']}"
@@ -196,5 +197,6 @@ def _said_not_done(seen: Witness, view: Json) -> Iterable[Violation]:
                 yield Violation("R3", f"{each['operation_id']} is {each['state']}, and took effect")
 
 
-def _seconds(instant: str) -> float:
+def seconds(instant: str) -> float:
+    """An instant as a second of the world."""
     return (datetime.fromisoformat(instant) - BEGINNING).total_seconds()

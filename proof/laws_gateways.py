@@ -6,10 +6,11 @@ without a person whose word was taken, and where the gateway shows what became o
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from proof.laws import MANY_RUNS
+from proof.laws import MANY_RUNS, seconds
 from proof.oracle import Violation, Witness, derived_key, derived_reference
 
 Json = Mapping[str, Any]
@@ -26,11 +27,43 @@ _EFFECTS: Mapping[str, Mapping[str, str]] = {
 def at_the_gateway(seen: Witness) -> Iterable[Violation]:
     """Every law of these that was broken."""
     yield from _of_strangers(seen)
+    yield from _taken_over(seen)
     knows = not seen.resolved and not any(seen.plan.has(kind) for kind in (*MANY_RUNS, "lie"))
     if knows and seen.view is not None:
         yield from _told_of_others(seen, seen.view)
         yield from _said_done(seen, seen.view)
         yield from _figures(seen, seen.view)
+    # What others have undone is told in the gateway's words, and those have no history.
+    if knows and not _of_others(seen):
+        yield from _said_too_soon(seen)
+
+
+def _said_too_soon(seen: Witness) -> Iterable[Violation]:
+    """Whoever is told that money is held, was taken or is free may rely on it from then on."""
+    for told in seen.told:
+        if told.answer is None:
+            continue
+        by_then = [
+            effect
+            for book in seen.books
+            for effect in book["effects"]
+            if seconds(effect["at"]) - seen.plan.skew_s <= told.at
+        ]
+        booked = Counter[str]()
+        for effect in by_then:
+            booked[effect["kind"]] += effect["amount_minor"]
+        # What was freed or has lapsed is one to whoever waits for it.
+        gone = booked["release"] + booked["expire"]
+        said = {name: told.answer[name]["amount_minor"] for name in _TOLD}
+        if said["captured"] > booked["capture"]:
+            yield Violation("G5", f"{said['captured']} were said to be taken before they were")
+        if said["released"] > gone:
+            yield Violation("G5", f"{said['released']} were said to be free before they were")
+        if said["authorized"] and not booked["authorize"]:
+            yield Violation("G5", f"{said['authorized']} were said to be held before they were")
+
+
+_TOLD = ("authorized", "captured", "released")
 
 
 def _of_strangers(seen: Witness) -> Iterable[Violation]:
@@ -42,9 +75,32 @@ def _of_strangers(seen: Witness) -> Iterable[Violation]:
                 yield Violation("G1", f"another guest's hold has seen a {said}")
 
 
+def _taken_over(seen: Witness) -> Iterable[Violation]:
+    """For a hold that was made elsewhere none is placed; and a right one is taken over."""
+    plan = seen.plan
+    if not plan.adopts:
+        return
+    gave = any(each.name == "authorize" for each in plan.instructions)
+    for exchange in seen.exchanges:
+        if exchange.operation in {"authorize", "order"} and not gave:
+            yield Violation("G6", "a hold was placed beside the one to be taken over")
+    # SIBS does not show what became of a hold.
+    hides = plan.place.gateway == "sibs" and plan.adopts in {"captured", "freed"}
+    if seen.happened or plan.accidents or plan.heals_at is None or hides:
+        return
+    for told in seen.told:
+        if told.instruction.name == "authorized" and not told.instruction.body:
+            taken = told.answer is not None and told.answer["authorized"]["amount_minor"] > 0
+            if taken != (plan.adopts == "open"):
+                said = told.error or (told.answer or {}).get("state")
+                yield Violation("G6", f"a hold made elsewhere, {plan.adopts}, is told as {said}")
+
+
 def _told_of_others(seen: Witness, view: Json) -> Iterable[Violation]:
     """Where somebody else has taken money, a person is told before the hold is closed."""
+    # What was given back as well is nothing to tell.
     shows = seen.plan.place.gateway != "sibs"
+    shows = shows and not any(book["refunded_minor"] for book in seen.books)
     if not shows or view["closed_at"] is None or "external_change" in seen.attentions:
         return
     # Just what was to be taken, and taken: nothing shows by whom.

@@ -402,7 +402,8 @@ def _end(seen: Witness) -> Iterable[Violation]:
     if forgotten:
         return
     if seen.is_open:
-        if plan.heals_at is not None:
+        # Whoever was told of a hold that is not there asks for ever, and people all the while.
+        if plan.heals_at is not None and not _was_lied_to(seen):
             yield Violation("L4", f"still {view['state']} long after everything has healed")
         elif not seen.attentions:
             yield Violation("L2", "the gateway never came back, and nobody was told")
@@ -432,6 +433,11 @@ def _was_told_of_another_card(seen: Witness) -> bool:
     return gave and again and "external_change" in seen.attentions
 
 
+def _was_lied_to(seen: Witness) -> bool:
+    """Whether a person's word has been taken that was not so."""
+    return seen.plan.has("lie") and seen.resolved
+
+
 def _agrees(seen: Witness, view: Json) -> Iterable[Violation]:
     """The hold says at its end what the books say, unless a person was told that it may not."""
     if _is_split_over_two_cards(seen):
@@ -439,7 +445,9 @@ def _agrees(seen: Witness, view: Json) -> Iterable[Violation]:
     taken = sum(book["captured_minor"] for book in seen.books)
     # Of two clusters one may have ended before the other has gone on.
     said = [each["captured"]["amount_minor"] for each in (view, *seen.views) if each]
-    if taken not in said and not _was_told_of_it(seen) and not seen.plan.has("lie"):
+    # What others have given back may look as if it had never been taken.
+    kept = taken - sum(book["refunded_minor"] for book in seen.books)
+    if not {taken, kept} & {*said} and not _was_told_of_it(seen) and not seen.plan.has("lie"):
         yield Violation("R1", f"{taken} were captured, and the hold says {said[0]}")
     unknown = [each for each in view["operations"] if each["state"] in {"sent", "unknown"}]
     if unknown and not seen.attentions:
@@ -471,10 +479,12 @@ def _was_told_of_it(seen: Witness) -> bool:
     """Whether a person was told that somebody else has moved money.
 
     SIBS shows nothing of what came after a hold: there an instruction that cannot be carried out is
-    all that can tell.
+    all that can tell, and where there is none, nothing can.
     """
     shows_nothing = seen.plan.place.gateway == "sibs"
-    return "external_change" in seen.attentions or (shows_nothing and bool(seen.attentions))
+    by_others = any(each["by_others"] for book in seen.books for each in book["effects"])
+    nobody_could = shows_nothing and (bool(seen.attentions) or by_others)
+    return "external_change" in seen.attentions or nobody_could
 
 
 # L6, D: the machinery.
@@ -487,7 +497,7 @@ def _machinery(seen: Witness) -> Iterable[Violation]:
         yield Violation("L6", f"an error that nobody heard: {error}")
     for difference in seen.replays[:1]:
         yield Violation("D1", difference)
-    if seen.events > EVENTS_MAX:
+    if seen.events > EVENTS_MAX and not _was_lied_to(seen):
         yield Violation("L7", f"{seen.events} events of history")
 
 

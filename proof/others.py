@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import cast
 
 from proof.oracle import Json
@@ -12,6 +12,7 @@ from proof.world.portal import Portal
 
 # What the others' bookings are called; nothing of ours begins so.
 _STRANGER = "stranger-"
+_ELSEWHERE = "elsewhere"
 # The time by which all has taken effect that somebody does: it lapses by itself.
 _BY_ITSELF = "expire"
 
@@ -25,6 +26,7 @@ class Others:
         self._portal = Portal(bank, plan.place)
         self._strangers = 0
         self._theirs: set[tuple[str, int]] = set()
+        self._is_adopted = True
 
     async def book(self, amount_minor: int, then: str) -> None:
         """Another guest's hold, on the same account.
@@ -45,6 +47,24 @@ class Others:
                 await self._noted(then, lambda: self._portal.free(place, amount_minor))
             case _:
                 pass
+
+    async def elsewhere(self, amount_minor: int, how: str) -> str:
+        """A hold that was placed elsewhere, for the run to take over; answers with its id.
+
+        Args:
+            amount_minor: Of the reservation.
+            how: What is wrong with it, in the plan's words; ``open`` for nothing.
+        """
+        if how == "unknown":
+            return _UNKNOWN[self._plan.place.gateway]
+        more = 500 if how == "more" else 0
+        await self._portal.place_hold(amount_minor + more, _ELSEWHERE)
+        place = next(b["payment_id"] for b in self._books() if b["reference"] == _ELSEWHERE)
+        if how == "captured":
+            await self._noted(how, lambda: self._portal.capture(place, amount_minor))
+        elif how == "freed":
+            await self._noted(how, lambda: self._portal.free(place, amount_minor))
+        return place
 
     async def lay_hands(self, share: float) -> str:
         """Do something to the run's own hold at the portal; answers with what.
@@ -82,17 +102,31 @@ class Others:
 
     def ours(self) -> list[Json]:
         """The books as they stand, without the strangers'; what others did there is marked."""
-        return [self._marked(book) for book in self._books() if not _is_strange(book)]
+        return [self._marked(book) for book in self._books() if not self._is_strange(book)]
 
     def strange(self) -> list[Json]:
         """The strangers' books."""
-        return [self._marked(book) for book in self._books() if _is_strange(book)]
+        return [self._marked(book) for book in self._books() if self._is_strange(book)]
+
+    def ends_with(self, known: Collection[str | None]) -> None:
+        """Which payments the runs say at their ends are theirs: any other is a stranger's."""
+        made = (book for book in self._books() if book["reference"] == _ELSEWHERE)
+        self._is_adopted = any(book["payment_id"] in known for book in made) or not known
+
+    def is_about_ours(self, path: str) -> bool:
+        """Whether a request is about a hold of the run's, that there is."""
+        return any(book["payment_id"] in path for book in self.ours())
 
     def misrouted(self, path: str) -> tuple[str, str] | None:
         """Whose payment a look at one of ours may be answered with, if anybody's: ours, theirs."""
         mine = [book["payment_id"] for book in self.ours() if book["payment_id"] in path]
         theirs = [book["payment_id"] for book in self.strange()]
         return (mine[0], theirs[-1]) if mine and theirs else None
+
+    def _is_strange(self, book: Json) -> bool:
+        """Another guest's, or one that the run was to take over and has not."""
+        reference = book["reference"]
+        return reference.startswith(_STRANGER) or (reference == _ELSEWHERE and not self._is_adopted)
 
     def _books(self) -> list[Json]:
         return cast("list[Json]", self._bank.books())
@@ -114,5 +148,10 @@ def _left(book: Json) -> int:
     return book["authorized_minor"] - book["captured_minor"] - book["released_minor"]
 
 
-def _is_strange(book: Json) -> bool:
-    return book["reference"].startswith(_STRANGER)
+# An id that looks like the gateway's, and names nothing.
+_UNKNOWN: Mapping[str, str] = {
+    "payroc": "ZZZZZZZZZZ",
+    "sibs": "zzzzzzzzzzzzzzzzzzzz",
+    "xmoney": "999999999",
+    "stax": "00000000-0000-4000-8000-000000000000",
+}

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from proof.asks import DAY, HOUR, Callers, Instruction
+from proof.company import adopts, rules_of, strangers
 from proof.places import PLACES, Place
 from proof.world.temporal import Manners
 
@@ -37,6 +38,7 @@ WEATHER: Mapping[str, float] = {
     "stay_pending": 1,
     "require_action": 0.5,
     "misrouted": 1,
+    "overtaken": 0.5,
 }
 #: What happens to processes, and what operators do that they should not.
 ACCIDENTS: Mapping[str, float] = {
@@ -57,9 +59,6 @@ ACCIDENTS: Mapping[str, float] = {
 # Drawn beside those: somebody at the merchant's portal captures the hold, frees it, or gives money
 # back.
 _PORTAL_SHARE = 0.06
-# How many other bookings the account has meanwhile; so many fill more than a page of a list.
-_STRANGERS = (0, 0, 0, 0, 0, 1, 1, 2)
-_A_PAGE, _A_PAGE_SHARE = 27, 0.02
 _RATES = (0.0, 0.02, 0.08, 0.08, 0.25, 0.6)
 # How many seeds know perfect calm, where every answer can be foretold.
 _CALM = 0.18
@@ -108,6 +107,9 @@ class Plan:
         glances: When somebody looks at the hold, who wants nothing.
         strangers: When others place a hold of the same amount on the account, in seconds, and
             what becomes of it.
+        rules: What the gateway does where its documents leave a choice.
+        adopts: A hold that was made elsewhere is to be taken over: ``open``, or what is wrong with
+            it; "" where the run places its own.
     """
 
     seed: int
@@ -128,6 +130,8 @@ class Plan:
     scripted: tuple[str, ...] = ()
     glances: tuple[float, ...] = ()
     strangers: tuple[tuple[float, str], ...] = ()
+    rules: Mapping[str, object] = field(default_factory=dict[str, object])
+    adopts: str = ""
 
     @property
     def is_calm(self) -> bool:
@@ -207,7 +211,9 @@ class _Drawing:
             guest=self._dice("guest").choice(("pass", "pass", "fail", "away")),
             manners=self._manners(),
             glances=self._glances(busy_s, accidents),
-            strangers=() if calm else self._strangers(weather),
+            strangers=() if calm else strangers(self._dice("strangers"), weather),
+            rules=rules_of(self._dice("rules"), self._place.gateway),
+            adopts="" if calm else adopts(self._dice("adopts")),
         )
 
     def _accidents(
@@ -248,25 +254,12 @@ class _Drawing:
         return tuple(sorted([dice.random() * busy_s, 1.3 * busy_s + HOUR, *after]))
 
     def _portal(self, busy_s: float) -> tuple[Accident, ...]:
+        """Somebody lays hands on the hold at the merchant's portal."""
         dice = self._dice("portal")
         if dice.random() >= _PORTAL_SHARE:
             return ()
         at = dice.random() * busy_s * dice.choice((0.1, 1, 1))
         return (Accident(at=at, kind="portal", share=dice.random()),)
-
-    def _strangers(self, weather: tuple[str, ...]) -> tuple[tuple[float, str], ...]:
-        dice = self._dice("strangers")
-        count = _A_PAGE if dice.random() < _A_PAGE_SHARE else dice.choice(_STRANGERS)
-        # One at least, where a look may be answered with another guest's payment.
-        count = max(count, int("misrouted" in weather))
-        # Before the run, or while it authorizes.
-        return tuple(
-            (
-                dice.choice((0.0, 1.0, 30.0, 300.0)) * dice.random(),
-                dice.choice(("held", "captured", "freed")),
-            )
-            for _ in range(count)
-        )
 
     def _weather(self) -> tuple[str, ...]:
         dice = self._dice("weather")

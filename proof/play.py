@@ -40,6 +40,7 @@ from proof.world.worker import SimulatedWorker
 _CALLER_WAITS_S = 60.0
 _LOOKS_EVERY_S = HOUR
 _PORTAL_SHOWS_S = 2_000.0
+_STARTS_AGAIN_S = 10.0
 _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
@@ -107,11 +108,13 @@ class _World:
         self._workflow_id = f"reservation-{plan.request['reservation_id']}"
         self._bank = Bank(plan.place.gateway, self._dice("bank"), self._bank_time)
         self._bank.live_for(plan.life_s)
+        self._bank.behave(plan.rules)
         self._others = Others(plan, self._bank)
         dice = self._dice("weather in detail")
         self._sky = Sky(plan, loop, self._bank, self.seen, dice, self._others)
         self._network = Network(self._bank, self._sky, self._operation, self._told_of_wire)
         self._workers = 0
+        self._request = plan.request
         self._look_first = False
         self._effects = 0
         self._coming = 0
@@ -139,6 +142,10 @@ class _World:
         plan = self.plan
         self._employ(self._temporal)
         minor = plan.request["amount"]["amount_minor"]
+        if plan.adopts:
+            made = await self._others.elsewhere(minor, plan.adopts)
+            method = {"kind": "existing_hold", "token": made}
+            self._request = {**plan.request, "payment_method": method}
         for at, then in plan.strangers:
             self._later(at, lambda t=then: self._others.book(minor, t))
         self._start(self._temporal)
@@ -193,9 +200,10 @@ class _World:
         seen = self.seen
         view = await self._view()
         seen.exchanges = self._network.exchanges
-        seen.books, seen.strange = self._others.ours(), self._others.strange()
         seen.view = view
         seen.views = [view, *[await self._view(each) for each in self._clusters[1:]]]
+        self._others.ends_with({each["payment_id"] for each in seen.views if each})
+        seen.books, seen.strange = self._others.ours(), self._others.strange()
         seen.is_open = bool(self._open_runs())
         seen.unanswered = sum(
             1 for run in self._open_runs() for waiting in run.updates.values() if not waiting.done()
@@ -238,10 +246,16 @@ class _World:
         self._workers += 1
         temporal.employ(self._new_worker(f"worker {self._workers}"))
 
-    def _start(self, temporal: Temporal, *, again: bool = False) -> None:
-        with contextlib.suppress(Gone, NoWord):
-            temporal.start(self._workflow_id, [_payload(self.plan.request)], again=again)
-            self._later(self.loop.time(), lambda: self._ask_whether_authorized(temporal))
+    def _start(self, temporal: Temporal, *, again: bool = False) -> bool:
+        """Start the reservation; answers whether the server was there to hear of it."""
+        try:
+            temporal.start(self._workflow_id, [_payload(self._request)], again=again)
+        except NoWord:
+            return False
+        except Gone:
+            return True
+        self._later(self.loop.time(), lambda: self._ask_whether_authorized(temporal))
+        return True
 
     async def _ask_whether_authorized(self, temporal: Temporal) -> None:
         await self._update(
@@ -480,7 +494,9 @@ class _World:
         with contextlib.suppress(Gone, NoWord):
             self._temporal.terminate(self._workflow_id)
         await asyncio.sleep(accident.lasts_s)
-        self._start(self._temporal, again=True)
+        # Whoever has terminated a reservation to start it again does not leave it at that.
+        while not self._start(self._temporal, again=True):  # noqa: ASYNC110 - nobody tells when it is back
+            await asyncio.sleep(_STARTS_AGAIN_S)
 
     async def _second_cluster(self, accident: Accident) -> None:
         if len(self._clusters) > 1:

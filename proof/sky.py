@@ -16,6 +16,11 @@ from proof.world.loop import VirtualLoop
 
 # How what was pending is decided; where a script names it, as the script's steps expect: done.
 _ENDS = ("done", "done", "declined")
+_MONEY = frozenset({"authorize", "adjust", "capture", "release"})
+_MOVES_NOTHING = frozenset({"token", "order"})
+_VERDICTS = ("decline", "stay_pending")
+_RATHER = (*_VERDICTS, "overtaken")
+_REFUNDING = frozenset({"payroc", "xmoney"})
 
 
 class Sky:
@@ -56,9 +61,23 @@ class Sky:
             return self._named(how, exchange)
         if plan.heals_at is not None and now >= plan.heals_at:
             return Weather()
-        if not plan.weather or dice.random() >= plan.rate:
-            return Weather()
-        return self._named(dice.choice(plan.weather), exchange)
+        if plan.weather and dice.random() < plan.rate:
+            return self._named(dice.choice(plan.weather), exchange)
+        verdict = self._verdict(exchange)
+        return self._named(verdict, exchange) if verdict else Weather()
+
+    def _verdict(self, exchange: Exchange) -> str:
+        """What becomes of what moves money, where the swarm knows of it; "" for what was asked for.
+
+        Few requests are of that kind, and so each is asked about beside the weather of all.
+        """
+        known = [name for name in _RATHER if name in self._plan.weather]
+        # Whatever it is called: a wrong turn may have another name.
+        moves = exchange.method != "GET" and exchange.operation not in _MOVES_NOTHING
+        if not moves or not known:
+            return ""
+        rate, dice = self._plan.rate / 2, self._verdicts
+        return dice.choice(known) if dice.random() < rate else ""
 
     def _named(self, name: str, exchange: Exchange) -> Weather:
         dice = self._dice
@@ -86,6 +105,19 @@ class Sky:
         instead = self._others.misrouted(exchange.path) if exchange.method == "GET" else None
         return Weather("misrouted" if instead else "", instead=instead)
 
+    def _overtaken(self, exchange: Exchange) -> Weather:
+        """Just before it arrives, somebody lays hands on the hold that it is about.
+
+        Where one request frees a hold and gives back what was captured, nobody can be overtaken on
+        the way: whoever has looked just before has done what can be done.
+        """
+        plan = self._plan
+        refunds = plan.place.gateway in _REFUNDING and exchange.operation == "release"
+        if refunds or not self._others.is_about_ours(exchange.path):
+            return Weather()
+        share = self._verdicts.random()
+        return Weather("overtaken", before=lambda: self._others.lay_hands(share))
+
     def _armed(self, name: str, exchange: Exchange, late: float, exact: float | None) -> Weather:
         """A fault of the gateway's own, where it has such a thing."""
         parameters: dict[str, object] = {}
@@ -94,6 +126,8 @@ class Sky:
         match name:
             case "misrouted":
                 return self._misrouted(exchange)
+            case "overtaken":
+                return self._overtaken(exchange)
             case "throttle":
                 parameters = {"retry_after_s": self._dice.choice(self._plan.retry_afters)}
             case "delay":
@@ -116,9 +150,8 @@ class Sky:
 
 
 def _can_meet(name: str, operation: str) -> bool:
-    money = {"authorize", "adjust", "capture", "release"}
-    if name in {"decline", "stay_pending"}:
-        return operation in money
+    if name in _VERDICTS:
+        return operation in _MONEY
     if name in {"approve_less", "require_action"}:
         return operation in {"authorize", "order"}
     if name in {"truncate", "garbage"}:

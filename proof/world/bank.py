@@ -9,7 +9,7 @@ import asyncio
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, time, timedelta
 from email.utils import format_datetime
 from typing import Any, cast
 
@@ -26,6 +26,17 @@ from simulator.faces import FACES
 from simulator.server import Simulator
 
 _BODY_MAX = 1 << 20
+
+
+def _as_it_is(value: object) -> object:
+    return value
+
+
+# What a plan, which is JSON, says in text or seconds.
+_READ: Mapping[str, Callable[[Any], object]] = {
+    "batch_close_at": time.fromisoformat,
+    "lists_after": lambda seconds: timedelta(seconds=seconds),
+}
 
 
 @dataclass(frozen=True)
@@ -61,12 +72,21 @@ class Bank:
         self._gateway = gateway
         self.lacks = face.lacks
         self._app = web.Application()
-        self._app.add_subapp(f"/{gateway}", self._simulator.face(face).application())
+        self._face = self._simulator.face(face)
+        self._app.add_subapp(f"/{gateway}", self._face.application())
         self._app.freeze()
 
     def live_for(self, seconds: float) -> None:
         """How long holds live."""
         self._simulator.bank.clock.live_for(seconds)
+
+    def behave(self, rules: Mapping[str, object]) -> None:
+        """Where a gateway's documents leave a choice: which one it makes, by the face's names."""
+        own = cast("Any", self._face).rules
+        for name, value in rules.items():
+            if not hasattr(own, name):
+                raise ValueError(f"{self._gateway} has no rule {name}")
+            setattr(own, name, _READ.get(name, _as_it_is)(value))
 
     def books(self) -> list[HoldRow]:
         """Every hold as it stands now, oldest first."""

@@ -7,7 +7,7 @@ has reached the gateway is carried out there whether or not somebody still waits
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -66,6 +66,7 @@ class Weather:
         unanswered: It arrives, and the answer is lost.
         answer_late_s: The answer comes so much later.
         instead: It is about another payment than was asked for: the id asked for, the other's.
+        before: What happens at the gateway just before it arrives.
     """
 
     name: str = ""
@@ -77,6 +78,7 @@ class Weather:
     answer_late_s: float = 0.0
     armed: tuple[str, Mapping[str, object]] | None = None
     instead: tuple[str, str] | None = None
+    before: Callable[[], Awaitable[object]] | None = None
 
 
 class Forecast(Protocol):
@@ -134,6 +136,8 @@ class Network:
     async def _deliver(self, exchange: Exchange, weather: Weather) -> Reply:
         if weather.late_s:
             await asyncio.sleep(weather.late_s)
+        if weather.before is not None:
+            await weather.before()
         if weather.armed is not None:
             fault, parameters = weather.armed
             self._bank.arm("*", fault, **parameters)

@@ -198,7 +198,9 @@ class XmoneyFace:
 
     async def _list_transactions(self, request: web.Request) -> web.StreamResponse:
         def read() -> Answer:
-            found = transactions(request, self._register.oldest_first(), self._till.status)
+            until = self._ground.bank.clock.now() - self.rules.lists_after
+            listed = (each for each in self._register.oldest_first() if each.created_at <= until)
+            found = transactions(request, listed, self._till.status)
             return page(request, found, self._transaction)
 
         return await self._look_up(request, read)

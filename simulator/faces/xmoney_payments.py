@@ -62,13 +62,15 @@ class Rules:
     every guest's payment above so many major units (25 on xMoney's own test system; None asks
     nobody). ``declines_are_402``: whether a decline is an error on the line, or a created order
     whose transaction failed. ``settles_after``: until when captured money that is given back is a
-    cancellation.
+    cancellation. ``lists_after``: for how long the list of transactions lacks a new one, whose
+    order is listed at once.
     """
 
     amount_after_capture: Literal["captured", "held"] = "captured"
     challenge_over_major: int | None = None
     declines_are_402: bool = False
     settles_after: timedelta = timedelta(days=1)
+    lists_after: timedelta = timedelta(0)
 
 
 class Refusal(BaseModel):

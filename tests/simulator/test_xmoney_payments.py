@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,21 @@ async def test_an_order_in_mode_auth_is_a_hold(xmoney: Xmoney) -> None:
     assert (hold["state"], hold["reference"], hold["currency"]) == ("open", "H1", "EUR")
     assert effects(hold) == [("authorize", 9999)]
     assert hold["effects"][0]["key"] == "H1"
+
+
+async def test_a_list_may_lack_a_new_transaction_whose_order_is_there(
+    sim: Simulator, xmoney: Xmoney
+) -> None:
+    sim.face(XmoneyFace).rules.lists_after = timedelta(minutes=1)
+    ordered = await xmoney.order("100.00")
+
+    orders = await xmoney.send("GET", "/order", query={"externalOrderId": "H1"})
+    before = await xmoney.send("GET", "/transaction", query={"orderId": ordered["orderId"]})
+    await xmoney.advance(60)
+    after = await xmoney.send("GET", "/transaction", query={"orderId": ordered["orderId"]})
+
+    assert [len(each.json()["data"]) for each in (orders, before, after)] == [1, 0, 1]
+    assert await xmoney.status(ordered) == "in-progress"
 
 
 async def test_an_order_without_a_mode_is_a_sale(xmoney: Xmoney) -> None:

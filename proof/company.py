@@ -1,0 +1,50 @@
+"""What company a reservation has at its gateway, and how that gateway behaves: drawn for a plan."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+
+# How many other bookings the account has meanwhile; so many fill more than a page of a list.
+_STRANGERS = (0, 0, 0, 0, 0, 1, 1, 2)
+_A_PAGE, _A_PAGE_SHARE = 27, 0.02
+# Where a gateway's documents contradict each other or say nothing, it does now this and now that.
+_RULED = 0.25
+_ADOPTS_SHARE = 0.06
+_ELSEWHERE = (*["open"] * 6, "more", "captured", "freed", "unknown")
+_RULES: Mapping[str, Mapping[str, tuple[object, ...]]] = {
+    "payroc": {"batch_close_at": ("02:00",), "capture_margin_percent": (15,)},
+    "sibs": {"status_shows_action": (False,)},
+    "xmoney": {"declines_are_402": (True,), "lists_after": (60, 900, 3600)},
+    "stax": {
+        "capture_knows_ids": (True,),
+        "capture_shows_child": (True,),
+        "batch_close_at": ("00:30", "12:00"),
+    },
+}
+
+
+def strangers(dice: random.Random, weather: tuple[str, ...]) -> tuple[tuple[float, str], ...]:
+    """When others place a hold of the same amount, and what becomes of it."""
+    count = _A_PAGE if dice.random() < _A_PAGE_SHARE else dice.choice(_STRANGERS)
+    # One at least, where a look may be answered with another guest's payment.
+    count = max(count, int("misrouted" in weather))
+    # Before the run, or while it authorizes.
+    return tuple(
+        (
+            dice.choice((0.0, 1.0, 30.0, 300.0)) * dice.random(),
+            dice.choice(("held", "captured", "freed")),
+        )
+        for _ in range(count)
+    )
+
+
+def rules_of(dice: random.Random, gateway: str) -> Mapping[str, object]:
+    """What the gateway does where its documents leave a choice."""
+    known = _RULES[gateway]
+    return {name: dice.choice(those) for name, those in known.items() if dice.random() < _RULED}
+
+
+def adopts(dice: random.Random) -> str:
+    """How a hold stands that was made elsewhere and is to be taken over; mostly there is none."""
+    return dice.choice(_ELSEWHERE) if dice.random() < _ADOPTS_SHARE else ""
