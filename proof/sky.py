@@ -19,6 +19,8 @@ _ENDS = ("done", "done", "declined")
 _MONEY = frozenset({"authorize", "adjust", "capture", "release"})
 _MOVES_NOTHING = frozenset({"token", "order"})
 _VERDICTS = ("decline", "stay_pending")
+# A world in which nothing is ever done shows little.
+_VERDICTS_MOST = 0.35
 _RATHER = (*_VERDICTS, "overtaken")
 _REFUNDING = frozenset({"payroc", "xmoney"})
 
@@ -76,7 +78,7 @@ class Sky:
         moves = exchange.method != "GET" and exchange.operation not in _MOVES_NOTHING
         if not moves or not known:
             return ""
-        rate, dice = self._plan.rate / 2, self._verdicts
+        rate, dice = min(2 * self._plan.rate, _VERDICTS_MOST), self._verdicts
         return dice.choice(known) if dice.random() < rate else ""
 
     def _named(self, name: str, exchange: Exchange) -> Weather:
