@@ -68,6 +68,12 @@ class Sky:
         verdict = self._verdict(exchange)
         return self._named(verdict, exchange) if verdict else Weather()
 
+    def _later(self, late: float) -> float:
+        """An order of SIBS's that is called off is dead: its purchase may come at any time."""
+        if self._plan.place.gateway != "sibs":
+            return late
+        return self._verdicts.choice((late, 400.0, 1000.0))
+
     def _verdict(self, exchange: Exchange) -> str:
         """What becomes of what moves money, where the swarm knows of it; "" for what was asked for.
 
@@ -88,6 +94,8 @@ class Sky:
         self.trouble(name)
         # What is late arrives within the time that the gateway may take to process it.
         late = float(exact) if exact else dice.choice((0.5, 10.0, 30.0, 90.0))
+        if name == "late" and not exact and exchange.operation == "authorize":
+            late = self._later(late)
         match name:
             case "refused":
                 return Weather(name, refused=True)
