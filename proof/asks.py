@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from proof.places import Place
@@ -267,7 +268,7 @@ def deadline_s(request: Mapping[str, Any]) -> float:
 def minor_of(amount: Any) -> int:
     """An amount as any message may have it, in the minor unit."""
     if isinstance(amount, str):
-        return round(float(amount.partition(" ")[0]) * 100)
+        return int(Decimal(amount.partition(" ")[0]) * 100)
     return int(amount["amount_minor"])
 
 

@@ -17,6 +17,7 @@ from temporalio.api.common.v1 import Payload
 from temporalio.api.failure.v1 import ApplicationFailureInfo
 from yarl import URL
 
+from proof.asks import minor_of
 from proof.desk import word_on
 from proof.laws import more
 from proof.laws_books import of_the_books
@@ -141,7 +142,7 @@ class _World:
         """Live through the scenario; answers with all that was seen."""
         plan = self.plan
         self._employ(self._temporal)
-        minor = plan.request["amount"]["amount_minor"]
+        minor = minor_of(plan.request["amount"])
         if plan.adopts:
             made = await self._others.elsewhere(minor, plan.adopts)
             method = {"kind": "existing_hold", "token": made}
