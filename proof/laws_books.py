@@ -15,7 +15,7 @@ from proof.asks import seconds_of
 from proof.laws_shown import all_shown
 from proof.laws_told import MANY_RUNS, own_operations
 from proof.oracle import Violation, Witness
-from proof.plan import HOUR
+from proof.plan import HOUR, Plan
 from proof.world.loop import BEGINNING
 
 Json = Mapping[str, Any]
@@ -67,7 +67,7 @@ def figures_at(seen: Witness, at: float) -> tuple[int, int, int]:
 
 def _as_the_books(seen: Witness) -> Iterator[Violation]:
     """Whatever is shown, and decided, is what the books say."""
-    if "external_change" in seen.attentions:
+    if "external_change" in seen.attentions or _is_anothers(seen.plan):
         return
     for at, hold in all_shown(seen):
         attention = hold["attention"]
@@ -89,6 +89,8 @@ def _remembers(seen: Witness) -> Iterator[Violation]:
     unknown = ("restore", "second_cluster", "terminate_and_start", "lie")
     if any(seen.plan.has(kind) for kind in unknown):
         return
+    if _is_anothers(seen.plan):
+        return
     if not seen.made_again or seen.resolved or "external_change" in seen.attentions:
         return
     for glance in seen.glances:
@@ -98,6 +100,11 @@ def _remembers(seen: Witness) -> Iterator[Violation]:
         decided = all(each["state"] in _DECIDED for each in hold["operations"])
         if is_calm and decided and hold["attention"] is None:
             yield from _differs(seen, glance.at, hold)
+
+
+def _is_anothers(plan: Plan) -> bool:
+    """Whether somebody else has a hand in the hold, which a run learns of when it next looks."""
+    return plan.has("portal") or plan.adopts_in_vain
 
 
 def _differs(seen: Witness, at: float, hold: Json) -> Iterator[Violation]:

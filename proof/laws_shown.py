@@ -103,7 +103,7 @@ def _of_its_amounts(seen: Witness, hold: Json) -> Iterator[tuple[str, str]]:
 
 def _of_its_state(seen: Witness, hold: Json) -> Iterator[tuple[str, str]]:
     state = hold["state"]
-    if hold["closed_at"] is not None and state not in _FINAL:
+    if hold["closed_at"] is not None and state not in _FINAL and not seen.plan.adopts_in_vain:
         yield "V2", f"closed, and {state}"
     if hold["action"] is not None and state not in {"action_required", "releasing"}:
         yield "V2", f"an action is asked for while {state}"

@@ -78,7 +78,7 @@ def _has_a_reason(seen: Witness, told: Told, hold: Json) -> Iterator[tuple[str, 
         yield "A5", f"the hold is {hold['state']}"
     if told.error == "Conflict" and not _is_named_twice(seen, told.instruction):
         yield "A6", "nobody else goes by this name"
-    if told.error == "InvalidRequest" and not wrong:
+    if told.error == "InvalidRequest" and not wrong and not seen.plan.adopts_in_vain:
         yield "A7", "nothing is wrong with it"
 
 

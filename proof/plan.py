@@ -139,6 +139,11 @@ class Plan:
         return not self.accidents and (not self.rate or not self.weather) and not self.scripted
 
     @property
+    def adopts_in_vain(self) -> bool:
+        """Whether the hold that is to be taken over cannot be: the start is refused for it."""
+        return self.adopts not in {"", "open"}
+
+    @property
     def known_life_s(self) -> float:
         """How long the product has to believe that a hold lives, at most."""
         return self.window_s if self.window_s is not None else 7 * DAY
