@@ -243,8 +243,11 @@ def _has_surely_lapsed(record: Record, entry: Entry, settled: Settled, now: date
     """Past its time nothing is left to free; a gateway that never shows it can only say no."""
     gone_by = record.gone_by()
     is_past = gone_by is not None and now >= gone_by and not record.capabilities.shows_expiry
-    # The last one is a person's word.
-    said_no = settled.ending in {Ending.DECLINED, Ending.NOT_DONE, Ending.ABSENT}
+    said_no = settled.ending in {Ending.DECLINED, Ending.NOT_DONE}
+    # By a person's word it was never carried out: what was to go before its time is tried again.
+    said_no |= (
+        settled.ending is Ending.ABSENT and gone_by is not None and entry.requested_at >= gone_by
+    )
     return is_past and said_no and entry.kind is OperationKind.RELEASE
 
 

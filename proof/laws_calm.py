@@ -180,7 +180,10 @@ def _ends_as_foretold(seen: Witness, view: Json, model: Foretold) -> Iterator[Vi
     refused = Counter(each["name"] for each in view["refused"])
     if not model.refused <= refused <= model.refused + model.repeated:
         yield Violation("C3", f"refused are {dict(refused)}, and not {dict(model.refused)}")
-    if len(seen.exchanges) > _CALLS * (1 + len(view["operations"])):
+    # A list that shows a hold an hour late is asked more often.
+    if "lists_after" not in seen.plan.rules and len(seen.exchanges) > _CALLS * (
+        1 + len(view["operations"])
+    ):
         yield Violation("C5", f"{len(seen.exchanges)} calls for {len(view['operations'])}")
 
 

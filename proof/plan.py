@@ -140,8 +140,9 @@ class Plan:
 
     @property
     def adopts_in_vain(self) -> bool:
-        """Whether the hold that is to be taken over cannot be: the start is refused for it."""
-        return self.adopts not in {"", "open"}
+        """Whether the hold that is to be taken over may be gone: the start is refused for it."""
+        again = self.has("terminate_and_start") or self.has("second_cluster")
+        return self.adopts not in {"", "open"} or (bool(self.adopts) and again)
 
     @property
     def known_life_s(self) -> float:

@@ -54,9 +54,15 @@ class Ask:
             return self.problem
         for entry in self.entries:
             problem = _problem_of(entry)
-            if problem is not None:
+            if problem is not None and not self._has_captured_before(entry):
                 return problem
         return None
+
+    def _has_captured_before(self, entry: Entry) -> bool:
+        """Whether only the rest could not be freed: money has moved, and the hold tells of both."""
+        is_the_rest = entry.kind is OperationKind.RELEASE and entry.is_decided
+        captures = (each for each in self.entries if each.kind is OperationKind.CAPTURE)
+        return is_the_rest and any(each.state is OperationState.DONE for each in captures)
 
 
 def _problem_of(entry: Entry) -> Problem | None:

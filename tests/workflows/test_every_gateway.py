@@ -338,6 +338,20 @@ async def test_the_deadline_frees_the_rest_of_what_was_captured_in_part(stack: S
     assert outcomes(ended) == {str(place): expected for place in held}
 
 
+async def test_a_capture_whose_rest_cannot_be_freed_is_no_refused_capture(stack: Stack) -> None:
+    """Money has moved: whoever is told "declined" would take it again in another way."""
+    kept = tuple(place for place in PLACES if not place.can.frees_rest)
+    assert len(kept) > 1
+    for place, (reserved, _) in (await _held(stack, kept)).items():
+        await stack.fault("release", "decline", gateway=place.gateway)
+        capture = {"amount": place.money(30_00), "command_id": "out"}
+        hold = await reserved.update("capture", capture)
+        assert hold["captured"] == place.money(30_00), place
+        assert hold["attention"]["reason"] == "release_refused", place
+        again = await reserved.update("capture", capture)
+        assert again["captured"] == place.money(30_00), place
+
+
 @pytest.mark.parametrize("captured", [0, 30_00])
 async def test_a_hold_that_lapsed_is_expired_wherever_it_was(stack: Stack, captured: int) -> None:
     """Releases are refused from the deadline on, and so the issuer is the one to let go of it."""
