@@ -159,6 +159,8 @@ class Attempt:
                 return found.model_copy(update={"found": self._was_there(found)})
             self._must_not_be_on_its_way()
             self._heed(found.payment)
+        if self._is_over():
+            raise NotSent("its time was over before it could be sent")
         if not self._is_first and not self._is_harmless(gateway):
             message = "an earlier attempt may have been carried out, and no key makes it harmless"
             raise Undecided(message)
@@ -167,6 +169,15 @@ class Attempt:
         except (Refused, Unauthorized) as error:
             self._must_be_the_first(str(error))
             raise
+
+    def _is_over(self) -> bool:
+        """Whether Temporal has given this attempt up: another one may be on its way already."""
+        info, now = self._info, self._now
+        ends = (
+            (info.started_time, info.start_to_close_timeout),
+            (info.scheduled_time, info.schedule_to_close_timeout),
+        )
+        return any(limit is not None and now >= since + limit for since, limit in ends)
 
     def _heed(self, prepared: Payment | None) -> None:
         """Somebody has prepared the same authorization: another run, which may yet send it."""

@@ -128,7 +128,9 @@ def _first_come(seen: Witness, view: Json) -> Iterator[Violation]:
     by_plan = [
         names.index(each["operation_id"])
         for each in view["operations"]
+        # Before its hour the plan only repeats a release that was refused.
         if each["command_id"].partition("~")[0] == "deadline"
+        and _since(each["requested_at"]) >= due - _A_MOMENT_S
     ]
     if not by_plan:
         return

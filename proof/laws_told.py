@@ -74,7 +74,7 @@ def _has_a_reason(seen: Witness, told: Told, hold: Json) -> Iterator[tuple[str, 
     wrong = is_wrong(told.instruction, hold, told.at)
     if told.error == "Declined" and not ended & {"declined", "not_done"}:
         yield "A3", f"its operations are {sorted(ended)}"
-    if told.error == "Closed" and hold["state"] not in _FINAL:
+    if told.error == "Closed" and hold["state"] not in _FINAL and not seen.plan.adopts_in_vain:
         yield "A5", f"the hold is {hold['state']}"
     if told.error == "Conflict" and not _is_named_twice(seen, told.instruction):
         yield "A6", "nobody else goes by this name"

@@ -100,6 +100,7 @@ def _environment(attempt: Attempt) -> ActivityEnvironment:
         started_time=instant(attempt.started_at),
         scheduled_time=instant(activity.scheduled_at),
         start_to_close_timeout=command.start_to_close_timeout.ToTimedelta(),
+        schedule_to_close_timeout=command.schedule_to_close_timeout.ToTimedelta() or None,
         workflow_id=run.workflow_id,
         workflow_run_id=run.run_id,
     )

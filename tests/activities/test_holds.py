@@ -148,6 +148,7 @@ async def attempt(  # noqa: PLR0913 - everything that an attempt may differ in, 
         attempt=number,
         activity_type=activity_type,
         started_time=NOW,
+        scheduled_time=NOW,
         heartbeat_details=[*(await left_by(told or []))],
     )
     if told is not None:
