@@ -285,9 +285,23 @@ async def test_none_is_believed_where_the_query_shows_a_second_hold_of_the_refer
     assert (looked.payment_id, looked.said) == (PAYMENT_ID, Said.ABSENT)
 
 
-async def test_none_is_not_believed_where_nobody_knows_the_holds_reference() -> None:
+async def test_a_reference_that_nobody_knows_is_the_one_that_sibs_shows() -> None:
+    where = site(CAPTURE)
+    looked = await sibs(where).look_up(again(CAPTURE, reference=None))
+    assert looked is not None
+    assert looked.said is Said.ABSENT
+    assert where.paths == [
+        f"GET payments/status?merchantTransactionId={CAPTURE.reference}",
+        f"GET payments/{PAYMENT_ID}/status",
+        f"GET payments/status?merchantTransactionId={REFERENCE}",
+    ]
+
+
+@pytest.mark.parametrize("itself", [authorization(merchant=...), NONE])
+async def test_none_is_not_believed_where_nobody_knows_the_holds_reference(itself: Any) -> None:
+    where = Sibslike(by_id={PAYMENT_ID: itself}, by_reference={CAPTURE.reference: [NONE]})
     with pytest.raises(Undecided):
-        await sibs(site(CAPTURE)).look_up(again(CAPTURE, reference=None))
+        await sibs(where).look_up(again(CAPTURE, reference=None))
 
 
 @pytest.mark.parametrize("call", [CAPTURE, RELEASE, REST, ADJUST, OFF])

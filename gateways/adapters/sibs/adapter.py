@@ -160,13 +160,25 @@ class Sibs(Adapter[Site]):
         call = named.call
         if not may_be_on_its_way(call):
             payment = await self._itself(named, until)
-        elif self._site.look_up_by_reference and call.reference is not None:
-            payment = await self._found_by_reference(named, call.reference, until)
+        elif self._site.look_up_by_reference:
+            reference = call.reference or await self._reference_of(call.payment_id, until)
+            payment = await self._found_by_reference(named, reference, until)
         else:
             raise Undecided(f"{NAME}: what was sent can't be looked up by its reference")
         if payment is None or not call.held.amount_minor:
             return payment
         return with_our_figures(call, payment).model_copy(update={"said": Said.ABSENT})
+
+    async def _reference_of(self, payment_id: str | None, until: float) -> str:
+        """What SIBS says that a hold is called, of which we have no more than a person's word.
+
+        Raises:
+            Undecided: It does not say so.
+        """
+        found = await self._line.by_id(payment_id, until)
+        if found is None or found.reference is None:
+            raise Undecided(f"{NAME}: what was sent can't be looked up by its reference")
+        return found.reference
 
     async def _found_by_reference(
         self, named: Named, reference: str, until: float
