@@ -104,7 +104,8 @@ def _remembers(seen: Witness) -> Iterator[Violation]:
 
 def _is_anothers(plan: Plan) -> bool:
     """Whether somebody else has a hand in the hold, which a run learns of when it next looks."""
-    return plan.has("portal") or plan.adopts_in_vain
+    overtaken = "overtaken" in plan.weather
+    return plan.has("portal") or overtaken or plan.adopts_in_vain
 
 
 def _differs(seen: Witness, at: float, hold: Json) -> Iterator[Violation]:

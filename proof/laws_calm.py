@@ -42,7 +42,10 @@ def of_calm(seen: Witness) -> Iterable[Violation]:
 
 def _is_calm(seen: Witness) -> bool:
     plan = seen.plan
-    if seen.happened or plan.accidents or plan.heals_at is None or plan.known_life_s > plan.life_s:
+    # A list that lacks what is new is no calm.
+    lacks = "lists_after" in plan.rules
+    calm = not (seen.happened or plan.accidents or lacks) and plan.heals_at is not None
+    if not calm or plan.known_life_s > plan.life_s:
         return False
     if plan.scripted or plan.request["payment_method"] == plan.place.challenged:
         return False

@@ -232,6 +232,8 @@ def _no_is_no(seen: Witness) -> Iterator[Violation]:
         names = {derived_key(*its), derived_reference(*its)}
         amount = minor_of(asked.body["amount"]) if asked.body and "amount" in asked.body else None
         for effect in _effects(seen):
+            if effect["by_others"]:
+                continue
             is_its = effect["key"] in names and effect["kind"] == asked.name
             if is_its or (
                 asked.name == effect["kind"] == "capture" and effect["amount_minor"] == amount
