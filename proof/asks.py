@@ -159,7 +159,7 @@ class Callers:
             # At one instant, or as one: the same task brings them.
             drawn = [replace(each, at=drawn[0].at) for each in drawn]
         last_minute = self._dice("last minute")
-        if drawn and last_minute.random() < 0.15:
+        if drawn and last_minute.random() < 0.15 and self.due_s < self._life_s:
             # Whoever is late: the plan acts in the very moment.
             at = max(self.due_s + last_minute.choice((-20.0, -2.0, -0.01, 0.0, 0.0, 0.01)), 1.0)
             drawn[-1] = replace(drawn[-1], at=at)

@@ -101,16 +101,14 @@ def _careful_from(seen: Witness) -> list[float]:
 def _is_guarded(seen: Witness, number: int) -> bool:
     """Whether the same worker has just looked, and was answered."""
     this = seen.exchanges[number]
-    # Where two attempts may be under way at once, the other one's calls lie between.
-    alone = not any(seen.plan.has(kind) for kind in (*MANY_RUNS, "standstill"))
     for before in reversed(seen.exchanges[:number]):
         if before.worker != this.worker or before.operation in _BESIDE:
             continue
         if before.operation == "look_up" and before.seen:
             return True
         again = before.operation == this.operation and before.status in _UNREAD and before.seen
-        # Sent once more with fresh credentials, or somebody else's.
-        if not again and (alone or before.at < this.at - _BESIDE_IT_S):
+        # Sent once more with fresh credentials; or by an attempt that nobody waits for any more.
+        if not again and before.at < this.at - _BESIDE_IT_S:
             return False
     return False
 

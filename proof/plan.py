@@ -192,7 +192,7 @@ class _Drawing:
         forever = trouble.random() < 0.04 and not calm
         heals_at = None if forever else trouble.choice((0.5, 1.0, 1.0, 1.2)) * busy_s + 600
         callers = Callers(self._place, self._dice, self._seed, life_s, window_s, orderly=calm)
-        if heals_at is not None and trouble.random() < _ROUGH_END:
+        if heals_at is not None and not mistaken and trouble.random() < _ROUGH_END:
             heals_at = max(heals_at, callers.due_s + 2 * HOUR)
         instructions = callers.instructions(busy_s)
         weather = self._weather()

@@ -124,6 +124,7 @@ class Courier:
         self._began_reset = looks_reset and workflow.patched(_BEGAN_RESET)
         self._errands = 0
         self._reset_at: datetime | None = None
+        self._reset_seed: int | None = None
 
     @property
     def was_reset(self) -> bool:
@@ -300,8 +301,9 @@ class Courier:
         now = workflow.now()
         if not self.is_second_run:
             return now
-        if self.was_reset and self._reset_at is None:
-            self._reset_at = now
+        # Each reset's, where there was more than one.
+        if self.was_reset and self._reset_seed != workflow.random_seed():
+            self._reset_at, self._reset_seed = now, workflow.random_seed()
         return (self._reset_at or now) + self._record.capabilities.processing_time
 
 

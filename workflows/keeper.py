@@ -63,8 +63,9 @@ class Keeper:
         self._carrier = Carrier(record, self.inbox, self._desk, self._waiting)
         self._others = Others(record, self.inbox, self._carrier, self._waiting)
         self._due_since: datetime | None = None
-        self._has_looked = False
-        self._has_told_of_cards = False
+        # Each reset changes the random seed: after a second one there is as much to see anew.
+        self._looked_in: int | None = None
+        self._told_of_cards_in: int | None = None
 
     async def keep(self) -> None:
         """Authorize, then carry out one instruction after another until nothing is held."""
@@ -275,20 +276,22 @@ class Keeper:
         if not self._has_yet_to_look():
             return
         if record.life.state is HoldState.DECLINED:
-            self._has_told_of_cards = True
+            self._told_of_cards_in = workflow.random_seed()
             self._tell(_ANOTHER_CARD)
             return
         if not record.capabilities.shows_later:
-            self._has_looked = True
+            self._looked_in = workflow.random_seed()
             self._tell(_NOTHING_SHOWS_IT)
             return
+        # What was begun before a further reset tells nothing of what came after it.
+        begun_in = workflow.random_seed()
         errand = self._carrier.courier.inspect(self._probe())
         at, why = (step.at, f"until the next step: {step.kind}") if step else (None, "")
         await self._waiting.until(lambda: errand.is_back() or bool(self.inbox.waiting), at, why)
         if not errand.is_back():
             errand.call_off()
             return
-        self._has_looked = True
+        self._looked_in = begun_in
         self.inbox.look = False
         settled = errand.settled()
         payment = settled.payment if settled else None
@@ -304,9 +307,10 @@ class Keeper:
         was_here = self._carrier.courier.was_reset or is_older or record.found
         if record.life.state is HoldState.DECLINED:
             # The card that was given since has a name that this run has never heard.
-            return (self._carrier.courier.was_reset or record.found) and not self._has_told_of_cards
+            may_have_gone_on = self._carrier.courier.was_reset or record.found
+            return may_have_gone_on and self._told_of_cards_in != workflow.random_seed()
         is_told_to = self.inbox.look and record.capabilities.shows_later
-        has_reason = is_told_to or (was_here and not self._has_looked)
+        has_reason = is_told_to or (was_here and self._looked_in != workflow.random_seed())
         return has_reason and record.life.state in RESTING
 
     def _tell(self, told: str) -> None:
