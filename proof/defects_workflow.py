@@ -126,8 +126,8 @@ IN_WORKFLOW = (
     Defect(
         "last_come_first_served",
         _INBOX,
-        "at = self.waiting[0].at",
-        "at = self.waiting[-1].at",
+        "at = queue[0].at",
+        "at = queue[-1].at",
         "the newest word counts",
     ),
     Defect(

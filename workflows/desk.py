@@ -43,7 +43,7 @@ class Desk:
         """Serve all that waits; True where something may have changed."""
         served = self.has_work()
         while self._inbox.at_once:
-            ask = self._inbox.at_once.popleft()
+            ask = self._inbox.take_at_once()
             try:
                 self._serve(ask)
             except Problem as problem:

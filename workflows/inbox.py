@@ -90,6 +90,12 @@ def still_unknown(entry: Entry) -> Problem:
     return Problem(ErrorType.OUTCOME_UNKNOWN, message, operation_id=entry.operation_id)
 
 
+def _first(queue: deque[Ask]) -> Ask:
+    at = queue[0].at
+    together = [ask for ask in queue if ask.at == at]
+    return min(together, key=lambda ask: not ask.is_signal)
+
+
 @dataclass(slots=True, eq=False)
 class Caller:
     """Somebody who waits for an answer, at most until ``answer_by``.
@@ -128,11 +134,13 @@ class Inbox:
         What arrives in one workflow task arrives at one instant, and whether the SDK tells of its
         signals or of its updates first is not the same when a run is replayed: signals go first.
         """
-        if not self.waiting:
-            return None
-        at = self.waiting[0].at
-        together = [ask for ask in self.waiting if ask.at == at]
-        return min(together, key=lambda ask: not ask.is_signal)
+        return _first(self.waiting) if self.waiting else None
+
+    def take_at_once(self) -> Ask:
+        """Take out what is to be served next of what never queues; in the same order."""
+        ask = _first(self.at_once)
+        self.at_once.remove(ask)
+        return ask
 
     def take(self, ask: Ask) -> Ask:
         """Take an instruction out: its turn has come."""
