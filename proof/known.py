@@ -63,7 +63,8 @@ def read(path: Path) -> Known:
 
 def _plan(content: Mapping[str, Any]) -> Plan:
     fields: dict[str, Any] = {name: told for name, told in content.items() if name != "shown"}
-    fields |= {name: tuple(fields[name]) for name in ("weather", "retry_afters", "scripted")}
+    lists = ("weather", "retry_afters", "scripted", "glances")
+    fields |= {name: tuple(fields.get(name, ())) for name in lists}
     fields["strangers"] = tuple(tuple(each) for each in fields.get("strangers", ()))
     fields["place"] = _BY_ACCOUNT[fields["place"]]
     fields["instructions"] = tuple(Instruction(**each) for each in fields["instructions"])
