@@ -15,7 +15,7 @@ _ELSEWHERE = (*["open"] * 6, "more", "captured", "freed", "unknown")
 _RULES: Mapping[str, Mapping[str, tuple[object, ...]]] = {
     "payroc": {"batch_close_at": ("02:00",), "capture_margin_percent": (15,)},
     "sibs": {"status_shows_action": (False,)},
-    "xmoney": {"declines_are_402": (True,), "lists_after": (60, 900, 3600)},
+    "xmoney": {"declines_are_402": (True,), "lists_after": (20, 60, 100)},
     "stax": {
         "capture_knows_ids": (True,),
         "capture_shows_child": (True,),

@@ -140,8 +140,8 @@ IN_WORKFLOW = (
     Defect(
         "naive_time",
         _WAITING,
-        "while not ready() and (at is None or workflow.now() < at):",
-        "while not ready() and (at is None or workflow.now().replace(tzinfo=None) < at):",
+        "while not ready() and (at is None or self.now < at):",
+        "while not ready() and (at is None or self.now.replace(tzinfo=None) < at):",
         "all of our times are UTC, so the zone is noise",
     ),
     Defect(

@@ -95,7 +95,8 @@ def _well(seen: Witness, told: Told, hold: Json) -> Iterator[tuple[str, str]]:
         case "release" if hold["state"] not in _FINAL:
             yield "A1", f"the hold is {hold['state']}"
         case "authorize" | "authorized" | "authenticated":
-            placed = [each for each in hold["operations"] if each["kind"] == "authorize"]
+            own = own_operations(told.instruction, hold)
+            placed = own or [each for each in hold["operations"] if each["kind"] == "authorize"]
             if not placed or (placed[-1]["state"] not in _DECIDED and hold["action"] is None):
                 yield "A1", "the authorization is not decided"
         case "reschedule":

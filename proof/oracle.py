@@ -47,6 +47,8 @@ ERRORS = frozenset(
 CALLS_MAX = 900
 CALLS_A_WORD = 60
 EVENTS_MAX = 2_000
+# A release that the gateway refuses is tried again every hour.
+_EVENTS_AN_OPERATION = 15
 
 
 @dataclass(frozen=True)
@@ -408,7 +410,7 @@ def _end(seen: Witness) -> Iterable[Violation]:
         elif not seen.attentions:
             yield Violation("L2", "the gateway never came back, and nobody was told")
         return
-    if open_ones and not _was_told_of_another_card(seen):
+    if open_ones and not _was_told_of_another_card(seen) and not _was_lied_to(seen):
         yield Violation("L1", f"closed as {view['state']}, and {len(open_ones)} holds are open")
     if view["state"] not in _FINAL:
         yield Violation("L1", f"closed in state {view['state']}")
@@ -447,7 +449,9 @@ def _agrees(seen: Witness, view: Json) -> Iterable[Violation]:
     said = [each["captured"]["amount_minor"] for each in (view, *seen.views) if each]
     # What others have given back may look as if it had never been taken.
     kept = taken - sum(book["refunded_minor"] for book in seen.books)
-    if not {taken, kept} & {*said} and not _was_told_of_it(seen) and not seen.plan.has("lie"):
+    # Who has had their word on a hold that others have taken from has looked at the portal.
+    vouched = seen.plan.has("lie") or (seen.resolved and seen.plan.has("portal"))
+    if not {taken, kept} & {*said} and not _was_told_of_it(seen) and not vouched:
         yield Violation("R1", f"{taken} were captured, and the hold says {said[0]}")
     unknown = [each for each in view["operations"] if each["state"] in {"sent", "unknown"}]
     if unknown and not seen.attentions:
@@ -497,7 +501,8 @@ def _machinery(seen: Witness) -> Iterable[Violation]:
         yield Violation("L6", f"an error that nobody heard: {error}")
     for difference in seen.replays[:1]:
         yield Violation("D1", difference)
-    if seen.events > EVENTS_MAX and not _was_lied_to(seen):
+    operations = len(seen.view["operations"]) if seen.view is not None else 0
+    if seen.events > EVENTS_MAX + _EVENTS_AN_OPERATION * operations and not _was_lied_to(seen):
         yield Violation("L7", f"{seen.events} events of history")
 
 

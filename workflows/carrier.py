@@ -120,7 +120,7 @@ class Carrier:
         """Wait, and tell a person meanwhile, at its hour, that nothing is known."""
 
         def is_over() -> bool:
-            late = until is not None and until <= workflow.now()
+            late = until is not None and until <= self._waiting.now
             return ready() or late or self._is_off(entry)
 
         while not is_over():
@@ -156,8 +156,9 @@ class Carrier:
         """An unknown adjust does not delay what the plan does at its hour."""
         if entry.kind is not OperationKind.ADJUST or self._desk.word_on(entry) is not None:
             return False
-        step = next_step(self._record, workflow.now())
-        return step is not None and step.kind is not StepKind.WARN and step.at <= workflow.now()
+        now = self._waiting.now
+        step = next_step(self._record, now)
+        return step is not None and step.kind is not StepKind.WARN and step.at <= now
 
     def _tell_at(self, entry: Entry) -> datetime | None:
         """When a person is told of an unknown outcome; before a deadline in any case."""
@@ -172,7 +173,7 @@ class Carrier:
         instants = [tell_at] if tell_at else []
         if entry.kind is OperationKind.ADJUST and self._record.terms:
             instants.append(self._record.terms.deadline)
-        return min((at for at in instants if at > workflow.now()), default=None)
+        return min((at for at in instants if at > self._waiting.now), default=None)
 
     async def _take_effect(self, entry: Entry, settled: Settled) -> None:
         if settled.capabilities is not None:

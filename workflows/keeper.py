@@ -150,7 +150,7 @@ class Keeper:
             return True
         if self._has_yet_to_look():
             return True
-        return next_step(self.record, workflow.now()) != step
+        return next_step(self.record, self._waiting.now) != step
 
     async def _when_due(self, step: Step) -> None:
         """A step of the plan is one more instruction: what arrived before it goes first.

@@ -25,8 +25,21 @@ class Waiting:
         self._inbox = inbox
         self._desk = desk
         self._cancel = cancel
-        self._alarm = _Alarm()
+        self._alarm = _Alarm(self._look_at_the_clock)
+        self._as_of = workflow.now()
         self._told: Attention | None = None
+
+    @property
+    def now(self) -> datetime:
+        """The time for whoever asks whether it is ready: it moves when an alarm rings, or we wake.
+
+        Not with every task: an update that is turned away leaves no trace in the history, and what
+        it alone has made us look at is not looked at in a replay.
+        """
+        return self._as_of
+
+    def _look_at_the_clock(self) -> None:
+        self._as_of = workflow.now()
 
     async def until(
         self, ready: Callable[[], bool], at: datetime | None = None, why: str = "until then"
@@ -37,12 +50,13 @@ class Waiting:
         stops nothing that is under way.
 
         Args:
-            ready: Asked again whenever something has happened.
+            ready: Asked again whenever something has happened; the time for it is `now`.
             at: The hour that ends the waiting, if one does.
             why: What people read beside the timer.
         """
-        while not ready() and (at is None or workflow.now() < at):
-            self._inbox.tell_the_late(workflow.now())
+        self._look_at_the_clock()
+        while not ready() and (at is None or self.now < at):
+            self._inbox.tell_the_late(self.now)
             late = self._inbox.next_late()
             if at is not None:
                 self._alarm.ring_at(at, why)
@@ -55,6 +69,7 @@ class Waiting:
             except asyncio.CancelledError:
                 _go_on()
                 self._cancel()
+            self._look_at_the_clock()
             if self._desk.serve():
                 self.tell()
 
@@ -102,7 +117,8 @@ def _go_on() -> None:
 class _Alarm:
     """One timer at a time; one that rings too early is worth less than cancelling it costs."""
 
-    def __init__(self) -> None:
+    def __init__(self, rings: Callable[[], None]) -> None:
+        self._rings = rings
         self._at: datetime | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -117,10 +133,9 @@ class _Alarm:
 
     def is_not_set_for(self, instant: datetime | None) -> bool:
         """Whether somebody who waits for ``instant`` should look again."""
-        return instant is not None and (
-            self._at is None or self._at > instant or workflow.now() >= instant
-        )
+        return instant is not None and (self._at is None or self._at > instant)
 
     async def _ring(self, instant: datetime, why: str) -> None:
         await workflow.sleep(max(instant - workflow.now(), timedelta(0)), summary=why)
         self._at = self._task = None
+        self._rings()
