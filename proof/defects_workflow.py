@@ -53,7 +53,7 @@ IN_WORKFLOW = (
     Defect(
         "new_plan_not_awaited",
         _KEEPER,
-        "return next_step(self.record, workflow.now()) != step",
+        "return next_step(self.record, self._waiting.now) != step",
         "return False",
         "the timer is set, and a deadline does not change",
     ),

@@ -131,7 +131,8 @@ def _not_blindly_again(seen: Witness) -> Iterator[Violation]:
 
 
 def _has_surely_done_nothing(before: Exchange) -> bool:
-    return before.fault == "refused" or (before.seen and before.status in _UNREAD)
+    # A decline is an answer: whoever asks again does so in another instruction.
+    return before.fault in {"refused", "decline"} or (before.seen and before.status in _UNREAD)
 
 
 def _again(
