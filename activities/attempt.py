@@ -7,7 +7,6 @@ and what it may send again is decided by the error that leaves this file.
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import traceback
 from collections.abc import Awaitable, Callable, Mapping
@@ -15,9 +14,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from temporalio import activity
-from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
+from activities.beats import NOTHING_SENT, SENT, left_by
 from activities.declared import LOOK_UP, Failure
 from cardhold.hold import OperationKind
 from cardhold.names import ErrorType
@@ -49,12 +48,6 @@ from gateways.port import Gateway, Named
 
 _log = logging.getLogger(__name__)
 
-#: What an attempt leaves for the next one, with its number, where it has surely sent nothing and
-#: neither has any before it.
-NOTHING_SENT = "nothing was sent"
-#: The same of one that has sent it, and does not know what became of it.
-SENT = "sent"
-
 
 class Attempt:
     """One attempt of one activity."""
@@ -66,7 +59,7 @@ class Attempt:
         self._started = self._clock()
         self._look_first = look_first or call.look_first
         # An earlier attempt that we know nothing of, a worker's death say, may have sent it.
-        left = [_plain(each) for each in self._info.heartbeat_details]
+        left = left_by(self._info)
         self._is_first = self._info.attempt == 1 or left == [NOTHING_SENT, self._info.attempt - 1]
         self._has_sent = call.sent or left == [SENT]
         self._gateway = gateways.get(call.account)
@@ -446,11 +439,6 @@ _NOT_SO_FAR = frozenset({Ending.ABSENT, Ending.ACTION_REQUIRED})
 
 class _StillPending(Exception):
     """Looked up, and not decided yet."""
-
-
-def _plain(left: object) -> object:
-    """What an attempt has left: a heartbeat declares no type, so our converter keeps it raw."""
-    return json.loads(left.payload.data) if isinstance(left, RawValue) else left
 
 
 def _is_unguarded(call: Call, can: Capabilities) -> bool:

@@ -1,4 +1,4 @@
-"""Plays one scenario: callers, operators, a guest, a person at the desk, and every accident."""
+"""Plays one scenario: callers, a guest, a person at the desk; the accidents stand beside it."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from temporalio.api.common.v1 import Payload
 from temporalio.api.failure.v1 import ApplicationFailureInfo
 from yarl import URL
 
+from proof.accidents import HAPPENS
 from proof.asks import minor_of
 from proof.desk import word_on
 from proof.laws import more
@@ -41,7 +42,6 @@ from proof.world.worker import SimulatedWorker
 _CALLER_WAITS_S = 60.0
 _LOOKS_EVERY_S = HOUR
 _PORTAL_SHOWS_S = 2_000.0
-_STARTS_AGAIN_S = 10.0
 _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
@@ -76,7 +76,7 @@ def play(seed: int, gateway: str | None = None) -> Result:
 def play_plan(plan: Plan) -> Result:
     """Play a scenario to its end, and judge it."""
     loop = VirtualLoop()
-    world = _World(plan, loop)
+    world = World(plan, loop)
     seen = run(world.live(), loop)
     text = "\n".join(world.trace)
     return Result(
@@ -100,26 +100,28 @@ def play_plan(plan: Plan) -> Result:
     )
 
 
-class _World:
+class World:
+    """One life of a plan: callers, operators, a guest, a bank, and one cluster or two."""
+
     def __init__(self, plan: Plan, loop: VirtualLoop) -> None:
         self.plan = plan
         self.loop = loop
         self.trace: list[str] = []
         self.seen = Witness(plan)
-        self._workflow_id = f"reservation-{plan.request['reservation_id']}"
+        self.workflow_id = f"reservation-{plan.request['reservation_id']}"
         self._bank = Bank(plan.place.gateway, self._dice("bank"), self._bank_time)
         self._bank.live_for(plan.life_s)
         self._bank.behave(plan.rules)
-        self._others = Others(plan, self._bank)
+        self.others = Others(plan, self._bank)
         dice = self._dice("weather in detail")
-        self._sky = Sky(plan, loop, self._bank, self.seen, dice, self._others)
-        self._network = Network(self._bank, self._sky, self._operation, self._told_of_wire)
+        self.sky = Sky(plan, loop, self._bank, self.seen, dice, self.others)
+        self._network = Network(self._bank, self.sky, self._operation, self._told_of_wire)
         self._workers = 0
         self._request = plan.request
-        self._look_first = False
+        self.look_first = False
         self._effects = 0
         self._coming = 0
-        self._clusters = [self._cluster("temporal")]
+        self.clusters = [self.cluster("temporal")]
         self._tasks: set[asyncio.Task[None]] = set()
 
     def _dice(self, stream: str) -> random.Random:
@@ -129,8 +131,8 @@ class _World:
         return self.loop.now() + timedelta(seconds=self.plan.skew_s)
 
     @property
-    def _temporal(self) -> Temporal:
-        return self._clusters[0]
+    def temporal(self) -> Temporal:
+        return self.clusters[0]
 
     def tell(self, word: str, line: str) -> None:
         """Write a line of the trace."""
@@ -141,15 +143,15 @@ class _World:
     async def live(self) -> Witness:
         """Live through the scenario; answers with all that was seen."""
         plan = self.plan
-        self._employ(self._temporal)
+        self.employ(self.temporal)
         minor = minor_of(plan.request["amount"])
         if plan.adopts:
-            made = await self._others.elsewhere(minor, plan.adopts)
+            made = await self.others.elsewhere(minor, plan.adopts)
             method = {"kind": "existing_hold", "token": made}
             self._request = {**plan.request, "payment_method": method}
         for at, then in plan.strangers:
-            self._later(at, lambda t=then: self._others.book(minor, t))
-        self._start(self._temporal)
+            self._later(at, lambda t=then: self.others.book(minor, t))
+        self.start(self.temporal)
         for number, instruction in enumerate(plan.instructions):
             self._later(instruction.at, lambda n=number, i=instruction: self._instruct(n, i))
         for accident in plan.accidents:
@@ -192,7 +194,7 @@ class _World:
 
     def runs(self) -> list[Run]:
         """Every run of every cluster, open or not."""
-        return [each for temporal in self._clusters for each in temporal.runs]
+        return [each for temporal in self.clusters for each in temporal.runs]
 
     def _open_runs(self) -> list[Run]:
         return [each for each in self.runs() if each.is_open]
@@ -202,14 +204,14 @@ class _World:
         view = await self._view()
         seen.exchanges = self._network.exchanges
         seen.view = view
-        seen.views = [view, *[await self._view(each) for each in self._clusters[1:]]]
-        self._others.ends_with({each["payment_id"] for each in seen.views if each})
-        seen.books, seen.strange = self._others.ours(), self._others.strange()
+        seen.views = [view, *[await self._view(each) for each in self.clusters[1:]]]
+        self.others.ends_with({each["payment_id"] for each in seen.views if each})
+        seen.books, seen.strange = self.others.ours(), self.others.strange()
         seen.is_open = bool(self._open_runs())
         seen.unanswered = sum(
             1 for run in self._open_runs() for waiting in run.updates.values() if not waiting.done()
         )
-        seen.wedged = [wrong for each in self._clusters for wrong in each.wedged]
+        seen.wedged = [wrong for each in self.clusters for wrong in each.wedged]
         seen.unheard = self.loop.unheard
         runs = self.runs()
         seen.events = max(each.events for each in runs)
@@ -217,7 +219,7 @@ class _World:
         checker = self._new_worker("checker")
         for each in runs:
             seen.replays = [*seen.replays, *checker.replayed(each)]
-        for temporal in self._clusters:
+        for temporal in self.clusters:
             for worker in list(temporal.workers):
                 cast("SimulatedWorker", worker).retire()
             temporal.stop()
@@ -229,7 +231,8 @@ class _World:
 
     # Temporal and its workers.
 
-    def _cluster(self, stream: str) -> Temporal:
+    def cluster(self, stream: str) -> Temporal:
+        """Another Temporal, with chances of its own."""
         return Temporal(self.loop, self._dice(stream), self.plan.manners, self.tell)
 
     def _new_worker(self, name: str) -> SimulatedWorker:
@@ -239,18 +242,19 @@ class _World:
             loop=self.loop,
             line=self._network.line(name),
             accounts={place.account: settings_of(place)},
-            look_first=self._look_first,
+            look_first=self.look_first,
             flags=self.plan.manners.flags,
         )
 
-    def _employ(self, temporal: Temporal) -> None:
+    def employ(self, temporal: Temporal) -> None:
+        """Put another worker to work."""
         self._workers += 1
         temporal.employ(self._new_worker(f"worker {self._workers}"))
 
-    def _start(self, temporal: Temporal, *, again: bool = False) -> bool:
+    def start(self, temporal: Temporal, *, again: bool = False) -> bool:
         """Start the reservation; answers whether the server was there to hear of it."""
         try:
-            temporal.start(self._workflow_id, [_payload(self._request)], again=again)
+            temporal.start(self.workflow_id, [_payload(self._request)], again=again)
         except NoWord:
             return False
         except Gone:
@@ -276,16 +280,16 @@ class _World:
                 if instruction.repeats and turn == 0:
                     self._later(
                         self.loop.time(),
-                        lambda u=update_id: self._update(self._temporal, instruction, u),
+                        lambda u=update_id: self._update(self.temporal, instruction, u),
                     )
                 else:
-                    await self._update(self._temporal, instruction, update_id)
+                    await self._update(self.temporal, instruction, update_id)
             await asyncio.sleep(0.2 * turn)
 
     def _signal(self, instruction: Instruction) -> None:
         payloads = [] if instruction.body is None else [_payload(instruction.body)]
         try:
-            self._temporal.signal(self._workflow_id, instruction.name, payloads)
+            self.temporal.signal(self.workflow_id, instruction.name, payloads)
             self.tell("signal", str(instruction))
             self.seen.signalled.append(instruction)
         except (Gone, NoWord) as error:
@@ -296,7 +300,7 @@ class _World:
         self.tell("update", f"{instruction}")
         asked_at = self.loop.time()
         waits = asyncio.ensure_future(
-            temporal.update(self._workflow_id, instruction.name, payloads, update_id)
+            temporal.update(self.workflow_id, instruction.name, payloads, update_id)
         )
         await asyncio.wait([waits], timeout=_CALLER_WAITS_S)
         if waits.done():
@@ -350,7 +354,7 @@ class _World:
                 await self._bank.serve("POST", URL(f"http://bank{url.raw_path_qs}"), _FORM, form)
                 self.tell("guest", self.plan.guest)
                 back = Instruction(self.loop.time(), "authenticated", {})
-                await self._update(self._temporal, back, f"back-{len(pressed)}")
+                await self._update(self.temporal, back, f"back-{len(pressed)}")
             await asyncio.sleep(20)
 
     async def _person(self) -> None:
@@ -361,7 +365,7 @@ class _World:
         # Whatever the gateway still had to decide is decided by then, and its portal shows it.
         await asyncio.sleep(heals_at + _PORTAL_SHOWS_S)
         for turn in range(400):
-            for temporal in self._clusters:
+            for temporal in self.clusters:
                 view = await self._view(temporal)
                 if view is not None and view["attention"] is not None:
                     await self._attend(temporal, view, turn)
@@ -375,7 +379,7 @@ class _World:
         at = self.loop.time()
         if reason == "outcome_unknown":
             lies = self.plan.has("lie") and not self.seen.resolved
-            body = word_on(self.plan, self._others.ours(), view, turn, lies=lies)
+            body = word_on(self.plan, self.others.ours(), view, turn, lies=lies)
             if body is not None:
                 body["command_id"] += f"-{turn}"
                 await self._update(temporal, Instruction(at, "resolve", body), f"resolve-{turn}")
@@ -389,11 +393,11 @@ class _World:
     async def _glance(self) -> None:
         """Somebody only looks: at the hold, and at what is ahead of it."""
         with contextlib.suppress(Gone, NoWord):
-            run = self._temporal.current(self._workflow_id)
-            if not run.is_open or not run.tasks or not self._temporal.workers:
+            run = self.temporal.current(self.workflow_id)
+            if not run.is_open or not run.tasks or not self.temporal.workers:
                 return
-            hold = await self._temporal.query(self._workflow_id, "hold")
-            steps = await self._temporal.query(self._workflow_id, "plan")
+            hold = await self.temporal.query(self.workflow_id, "hold")
+            steps = await self.temporal.query(self.workflow_id, "plan")
             shown = json.loads(hold.data) if hold else None
             if shown and steps:
                 ahead = json.loads(steps.data)["steps"]
@@ -401,9 +405,9 @@ class _World:
 
     async def _view(self, temporal: Temporal | None = None) -> Json | None:
         """The hold of the latest run, as anybody may ask for it."""
-        asked = temporal or self._temporal
+        asked = temporal or self.temporal
         try:
-            run = asked.current(self._workflow_id)
+            run = asked.current(self.workflow_id)
         except Gone:
             return None
         if run.result is not None:
@@ -414,7 +418,7 @@ class _World:
         if not run.tasks or not asked.workers:
             return None
         try:
-            payload = await asked.query(self._workflow_id, "hold")
+            payload = await asked.query(self.workflow_id, "hold")
         except NoWord:
             return None
         return json.loads(payload.data) if payload else None
@@ -449,95 +453,10 @@ class _World:
         self._coming += 1
         try:
             with contextlib.suppress(Gone, NoWord):
-                await getattr(self, f"_{accident.kind}")(accident)
+                await HAPPENS[accident.kind](self, accident)
         finally:
             self._coming -= 1
             self.seen.troubled_until = self.loop.time()
-
-    async def _kill(self, accident: Accident) -> None:
-        self._kill_all()
-        await asyncio.sleep(accident.lasts_s)
-        self._employ(self._temporal)
-
-    def _kill_all(self) -> None:
-        for worker in list(self._temporal.workers):
-            cast("SimulatedWorker", worker).kill()
-            self._temporal.dismiss(worker)
-
-    _absence = _kill
-
-    async def _outage(self, accident: Accident) -> None:
-        self._sky.outages.append((self.loop.time(), self.loop.time() + accident.lasts_s))
-        await asyncio.sleep(accident.lasts_s)
-
-    async def _reset(self, accident: Accident) -> None:
-        self._do_reset(accident, reapply=True)
-
-    async def _reset_alone(self, accident: Accident) -> None:
-        self._do_reset(accident, reapply=False)
-
-    def _do_reset(self, accident: Accident, *, reapply: bool) -> None:
-        run = self._temporal.current(self._workflow_id)
-        to = int(accident.share * len(run.tasks))
-        if self._temporal.reset(self._workflow_id, to, reapply=reapply) is not None:
-            self.seen.made_again.append(self.loop.time())
-
-    async def _cancel(self, accident: Accident) -> None:
-        del accident
-        self._temporal.cancel(self._workflow_id)
-        self.seen.cancelled_at = self.loop.time()
-
-    async def _terminate(self, accident: Accident) -> None:
-        del accident
-        self._temporal.terminate(self._workflow_id)
-
-    async def _terminate_and_start(self, accident: Accident) -> None:
-        with contextlib.suppress(Gone, NoWord):
-            self._temporal.terminate(self._workflow_id)
-        await asyncio.sleep(accident.lasts_s)
-        # Whoever has terminated a reservation to start it again does not leave it at that.
-        while not self._start(self._temporal, again=True):  # noqa: ASYNC110 - nobody tells when it is back
-            await asyncio.sleep(_STARTS_AGAIN_S)
-
-    async def _second_cluster(self, accident: Accident) -> None:
-        if len(self._clusters) > 1:
-            return
-        other = self._cluster("second cluster")
-        self._clusters.append(other)
-        self._employ(other)
-        self._start(other)
-        await asyncio.sleep(accident.lasts_s)
-
-    async def _restore(self, accident: Accident) -> None:
-        """Temporal's store is restored from a copy; the workers are told to look first."""
-        temporal = self._temporal
-        run = temporal.current(self._workflow_id)
-        if not run.tasks:
-            return
-        self._kill_all()
-        self._look_first = True
-        temporal.set_back(self._workflow_id, int(accident.share * len(run.tasks)))
-        self.seen.made_again.append(self.loop.time())
-        await asyncio.sleep(accident.lasts_s)
-        self._employ(temporal)
-
-    async def _standstill(self, accident: Accident) -> None:
-        """SIGSTOP, and SIGCONT later: its attempts go on as if nothing had been."""
-        for worker in list(self._temporal.workers):
-            cast("SimulatedWorker", worker).stand_still(accident.lasts_s)
-        await asyncio.sleep(accident.lasts_s)
-
-    async def _server_away(self, accident: Accident) -> None:
-        self._temporal.away(accident.lasts_s)
-        await asyncio.sleep(accident.lasts_s)
-
-    async def _portal(self, accident: Accident) -> None:
-        """Somebody takes money out of the hold, or frees it, and tells nobody."""
-        self.tell("portal", await self._others.lay_hands(accident.share))
-
-    async def _lie(self, accident: Accident) -> None:
-        """The person at the desk may say what is not so, from the start."""
-        del accident
 
 
 def _hold_in(info: ApplicationFailureInfo) -> Json | None:

@@ -14,7 +14,7 @@ import pytest
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
-from activities.attempt import NOTHING_SENT, SENT
+from activities.beats import NOTHING_SENT, SENT
 from activities.converter import data_converter
 from activities.declared import LOOK_UP, Failure
 from activities.holds import Holds

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import pytest
 
-from activities.attempt import NOTHING_SENT, SENT
+from activities.beats import NOTHING_SENT, SENT
 from cardhold.hold import OperationKind
 from domain.calls import Call, Ending
 from domain.capabilities import Capabilities

@@ -1,0 +1,24 @@
+"""What an attempt of an activity leaves for the next one, in its heartbeat."""
+
+from __future__ import annotations
+
+import json
+
+from temporalio import activity
+from temporalio.common import RawValue
+
+#: What an attempt leaves for the next one, with its number, where it has surely sent nothing and
+#: neither has any before it.
+NOTHING_SENT = "nothing was sent"
+#: The same of one that has sent it, and does not know what became of it.
+SENT = "sent"
+
+
+def left_by(info: activity.Info) -> list[object]:
+    """What the attempt before has left, if anything."""
+    return [_plain(each) for each in info.heartbeat_details]
+
+
+def _plain(left: object) -> object:
+    """What an attempt has left: a heartbeat declares no type, so our converter keeps it raw."""
+    return json.loads(left.payload.data) if isinstance(left, RawValue) else left
