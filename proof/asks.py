@@ -183,8 +183,6 @@ class Callers:
             if dice.random() < 0.04 and other.is_valid and each.is_valid:
                 if each.command_id is None or other.command_id is None or each.name == other.name:
                     continue
-                if each.is_signal != other.is_signal:
-                    continue
                 body = {**(each.body or {}), "command_id": other.command_id}
                 named[number] = replace(each, body=body)
         return named

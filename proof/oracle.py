@@ -47,8 +47,8 @@ ERRORS = frozenset(
 CALLS_MAX = 900
 CALLS_A_WORD = 60
 EVENTS_MAX = 2_000
-# A release that the gateway refuses is tried again every hour.
-_EVENTS_AN_OPERATION = 15
+# What the gateway refuses, or a person calls not done, is tried again every hour.
+_EVENTS_AN_OPERATION = 30
 
 
 @dataclass(frozen=True)

@@ -168,8 +168,13 @@ class Inbox:
         own = tried.kind is OperationKind.AUTHORIZE if ask is None else tried in ask.entries
         return not own
 
-    def known(self, command: Command, command_id: str) -> Ask | None:
+    def known(
+        self, command: Command, command_id: str, now: datetime, *, is_signal: bool
+    ) -> Ask | None:
         """The instruction that already goes by this id.
+
+        Of a signal and an update with one id in one workflow task the signal counts, whichever
+        the SDK tells first: a replay tells it otherwise.
 
         Raises:
             Problem: Conflict: it is another instruction.
@@ -177,10 +182,19 @@ class Inbox:
         ask = self._by_id.get(command_id)
         if ask is None:
             return None
-        if not command.says_the_same_as(ask.command):
-            message = f"command_id '{command_id}' was given to another instruction"
-            raise Problem(ErrorType.CONFLICT, message, field="command_id")
-        return ask
+        is_queued = ask in self.waiting or ask in self.at_once
+        is_first = is_signal and not ask.is_signal and ask.at == now and is_queued
+        if command.says_the_same_as(ask.command):
+            if is_first:
+                ask.command, ask.is_signal = command, True
+            return ask
+        message = f"command_id '{command_id}' was given to another instruction"
+        problem = Problem(ErrorType.CONFLICT, message, field="command_id")
+        if not is_first:
+            raise problem
+        (self.at_once if ask in self.at_once else self.waiting).remove(ask)
+        self.refuse(ask, problem)
+        return None
 
     def stale(self, ask: Ask) -> Problem | None:
         """Why a signal named by its content is not carried out again, where that is not plain.

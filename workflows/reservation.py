@@ -295,7 +295,7 @@ class Reservation:
         command, command_id = self._command(keeper, model, payloads)
         if keeper.start_problem is not None:
             raise keeper.start_problem
-        known = keeper.inbox.known(command, command_id)
+        known = keeper.inbox.known(command, command_id, workflow.now(), is_signal=is_signal)
         if known is not None:
             return known
         if keeper.record.life.is_over:
