@@ -53,9 +53,8 @@ _NAMES = (
     Defect(
         "repeats_not_known",
         "workflows.inbox",
-        "        if ask is None:\n            return None\n        if not command.says",
-        "        if ask is None or ask.answered:\n            return None\n"
-        "        if not command.says",
+        "        if ask is None:\n            return None\n        is_queued",
+        "        if ask is None or ask.answered:\n            return None\n        is_queued",
         "an instruction that is answered need not be remembered",
         place="stax-parts",
     ),
