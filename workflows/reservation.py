@@ -320,6 +320,9 @@ class Reservation:
             problem = ask.outcome()
         except Problem as error:
             problem = error
+            if error.type is ErrorType.CONFLICT:
+                # In its turn, as one that a signal of the same task has taken the name from.
+                await through_a_cancellation(lambda: True)
         if problem is not None:
             raise failure(problem, keeper.record.hold())
         return keeper.record.hold()
