@@ -142,6 +142,8 @@ class Plan:
     def adopts_in_vain(self) -> bool:
         """Whether the hold that is to be taken over may be gone: the start is refused for it."""
         again = self.has("terminate_and_start") or self.has("second_cluster")
+        # Nor is anything to be taken over where another payment is shown, or somebody is quicker.
+        again |= bool({"misrouted", "overtaken"} & {*self.weather})
         return self.adopts not in {"", "open"} or (bool(self.adopts) and again)
 
     @property
