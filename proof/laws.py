@@ -7,25 +7,15 @@ and second runs, and mostly in calm.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
-from proof.oracle import Violation, Witness, derived_key, derived_reference
-from proof.plan import HOUR
-from proof.world.loop import BEGINNING
+from proof.asks import since_beginning
+from proof.oracle import DECIDED, Violation, Witness, derived_key, derived_reference
+from proof.plan import HOUR, MANY_RUNS
 
 Json = Mapping[str, Any]
 
-#: Accidents that make more than one run of a reservation, or take from one what it knew.
-MANY_RUNS = (
-    "reset",
-    "reset_alone",
-    "restore",
-    "terminate",
-    "terminate_and_start",
-    "second_cluster",
-)
 # How long after its start an authorization may be sent: the contract's default, and a call.
 _AUTHORIZE_WITHIN_S = 15 * 60 + 60
 # An update answers within 45 seconds; a worker may be slow to say so.
@@ -34,7 +24,6 @@ _ANSWERED_WITHIN_S = 60.0
 _LEFT_ALONE_S = 7 * HOUR
 _TOO_MANY_REQUESTS = 429
 _QUEUED = frozenset({"adjust", "capture", "release", "authorize"})
-_DECIDED = frozenset({"done", "declined", "not_done"})
 
 
 def more(seen: Witness) -> Iterable[Violation]:
@@ -102,7 +91,7 @@ def _rest_is_free(seen: Witness) -> Iterable[Violation]:
             continue
         is_final = (told.instruction.body or {}).get("final", True)
         rest = answer["remaining"]["amount_minor"]
-        if is_final and rest and all(each["state"] in _DECIDED for each in answer["operations"]):
+        if is_final and rest and all(each["state"] in DECIDED for each in answer["operations"]):
             yield Violation("S8", f"{rest} is still held after the last capture")
 
 
@@ -160,8 +149,8 @@ def _done_in_time(seen: Witness, view: Json) -> Iterable[Violation]:
     # Everybody is told that an expiry is near: that alone excuses nothing.
     if view["closed_at"] is None or seen.attentions - {"expiring_soon"}:
         return
-    closed_at = seconds(view["closed_at"])
-    due = [("its deadline", seconds(view["deadline"]))] if view["deadline"] else []
+    closed_at = since_beginning(view["closed_at"])
+    due = [("its deadline", since_beginning(view["deadline"]))] if view["deadline"] else []
     due += [("it was cancelled", seen.cancelled_at)] if seen.cancelled_at is not None else []
     for what, at in due:
         late = closed_at - max(at, seen.troubled_until)
@@ -195,8 +184,3 @@ def _said_not_done(seen: Witness, view: Json) -> Iterable[Violation]:
         for book in seen.books:
             if any(e["key"] in names and e["kind"] == each["kind"] for e in book["effects"]):
                 yield Violation("R3", f"{each['operation_id']} is {each['state']}, and took effect")
-
-
-def seconds(instant: str) -> float:
-    """An instant as a second of the world."""
-    return (datetime.fromisoformat(instant) - BEGINNING).total_seconds()

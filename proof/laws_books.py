@@ -11,17 +11,14 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
-from proof.asks import seconds_of
+from proof.asks import seconds_of, since_beginning
 from proof.laws_shown import all_shown
-from proof.laws_told import MANY_RUNS, own_operations
-from proof.oracle import Violation, Witness
-from proof.plan import HOUR, Plan
-from proof.world.loop import BEGINNING
+from proof.laws_told import own_operations
+from proof.oracle import DECIDED, Violation, Witness
+from proof.plan import HOUR, MANY_RUNS, Plan
 
 Json = Mapping[str, Any]
 
-_DECIDED = frozenset({"done", "declined", "not_done"})
-_FINAL = frozenset({"captured", "released", "expired", "abandoned"})
 # While one of these stands, a person has been told that the hold may say something else.
 _NOT_SURE = frozenset({"outcome_unknown", "external_change"})
 _A_MOMENT_S = 0.002
@@ -47,7 +44,7 @@ def figures_at(seen: Witness, at: float) -> tuple[int, int, int]:
     for book in seen.books:
         total = out = 0
         for effect in book["effects"]:
-            if _since(effect["at"]) - seen.plan.skew_s > at:
+            if since_beginning(effect["at"]) - seen.plan.skew_s > at:
                 break
             amount = effect["amount_minor"]
             match effect["kind"]:
@@ -73,7 +70,7 @@ def _as_the_books(seen: Witness) -> Iterator[Violation]:
         attention = hold["attention"]
         if attention is not None and attention["reason"] in _NOT_SURE:
             continue
-        if any(each["state"] not in _DECIDED for each in hold["operations"]):
+        if any(each["state"] not in DECIDED for each in hold["operations"]):
             continue
         if not hold["operations"]:
             continue  # the authorization is yet to be sent
@@ -100,7 +97,7 @@ def _remembers(seen: Witness) -> Iterator[Violation]:
         hold = glance.hold
         since = max(seen.made_again, default=0.0)
         is_calm = seen.troubled_until < glance.at - 2 * HOUR and glance.at > since + 2 * HOUR
-        decided = all(each["state"] in _DECIDED for each in hold["operations"])
+        decided = all(each["state"] in DECIDED for each in hold["operations"])
         if is_calm and decided and hold["attention"] is None:
             yield from _differs(seen, glance.at, hold)
 
@@ -127,14 +124,14 @@ def _first_come(seen: Witness, view: Json) -> Iterator[Violation]:
     """Whoever came before the deadline is served before it."""
     if view["deadline"] is None or any(i.name == "reschedule" for i in seen.plan.instructions):
         return
-    due = _since(view["deadline"])
+    due = since_beginning(view["deadline"])
     names = [each["operation_id"] for each in view["operations"]]
     by_plan = [
         names.index(each["operation_id"])
         for each in view["operations"]
         # Before its hour the plan only repeats a release that was refused.
         if each["command_id"].partition("~")[0] == "deadline"
-        and _since(each["requested_at"]) >= due - _A_MOMENT_S
+        and since_beginning(each["requested_at"]) >= due - _A_MOMENT_S
     ]
     if not by_plan:
         return
@@ -229,14 +226,14 @@ def _unknown_adjusts(view: Json, capture: Json) -> Iterator[Json]:
 
 def _at_its_hour(seen: Witness, view: Json) -> Iterator[Violation]:
     """The plan does nothing before the hour that was shown."""
-    hours = [_since(hold["deadline"]) for _, hold in all_shown(seen) if hold["deadline"]]
+    hours = [since_beginning(hold["deadline"]) for _, hold in all_shown(seen) if hold["deadline"]]
     for each in view["operations"]:
         if each["kind"] == "release" and each["state"] in {"declined", "not_done"}:
             return  # it is tried again each hour, whoever asked for it
         is_by_plan = each["command_id"].partition("~")[0] == "deadline"
         guest = view["authorized_at"] is None
         if is_by_plan and not guest and hours:
-            early = min(hours) - _since(each["requested_at"])
+            early = min(hours) - since_beginning(each["requested_at"])
             if early > 1 and view["state"] != "abandoned" and not seen.happened["require_action"]:
                 yield Violation(
                     "P5", f"{each['operation_id']} came {early / HOUR:.1f} h before its hour"
@@ -245,7 +242,3 @@ def _at_its_hour(seen: Witness, view: Json) -> Iterator[Violation]:
 
 def _instant(text: str) -> datetime:
     return datetime.fromisoformat(text)
-
-
-def _since(text: str) -> float:
-    return (_instant(text) - BEGINNING).total_seconds()

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Mapping
-from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
-from proof.asks import Instruction
+from proof.asks import Instruction, since_beginning
 from proof.foretold import ANY, Foretold, lives_by_rule
 from proof.oracle import Glance, Told, Violation, Witness
-from proof.world.loop import BEGINNING
 
 Json = Mapping[str, Any]
 
@@ -30,12 +28,12 @@ def of_calm(seen: Witness) -> Iterable[Violation]:
     if view is None or not _is_calm(seen):
         return
     first = view["operations"][0]["decided_at"] if view["operations"] else None
-    if first is None or _since(first) > _SEND_S:
+    if first is None or since_beginning(first) > _SEND_S:
         yield Violation("C1", f"the authorization was decided at {first}, in perfect calm")
         return
-    model = Foretold(seen.plan, _since(view["authorized_at"] or first))
+    model = Foretold(seen.plan, since_beginning(view["authorized_at"] or first))
     if view["authorized_at"] and model.declined_at is not None:
-        model.since = model.declined_at = _since(first)
+        model.since = model.declined_at = since_beginning(first)
     _by_rule(model, view)
     known = yield from _as_foretold(seen, model)
     if known:
@@ -59,7 +57,8 @@ def _by_rule(model: Foretold, view: Json) -> None:
     """A card's scheme may have a shorter rule than anybody's wish: V4 judges whether it has."""
     if view["expires_at"] is None or model.declined_at is not None:
         return
-    lives = lives_by_rule(model.plan, _since(view["expires_at"]) - _since(view["authorized_at"]))
+    lapses, placed = since_beginning(view["expires_at"]), since_beginning(view["authorized_at"])
+    lives = lives_by_rule(model.plan, lapses - placed)
     if lives is not None:
         model.lapses_at = model.since + lives
 
@@ -84,7 +83,7 @@ def _as_foretold(seen: Witness, model: Foretold) -> Generator[Violation, None, b
         if was_declined and model.declined_at is None:
             was_declined = False
             if seen.view is not None and seen.view["authorized_at"]:
-                model.since = _since(seen.view["authorized_at"])
+                model.since = since_beginning(seen.view["authorized_at"])
                 _by_rule(model, seen.view)
     return True
 
@@ -142,7 +141,11 @@ def _glanced(model: Foretold, glance: Glance) -> Iterator[Violation]:
     if model.attention is not None and told != model.attention:
         yield Violation("C2", f"at {glance.at:.0f} s the attention is {glance.hold['attention']}")
     shown = [
-        (each["kind"], _since(each["at"]), each["amount"] and each["amount"]["amount_minor"])
+        (
+            each["kind"],
+            since_beginning(each["at"]),
+            each["amount"] and each["amount"]["amount_minor"],
+        )
         for each in glance.steps
         if each["kind"] != "look_up"
     ]
@@ -160,7 +163,7 @@ def _ends_as_foretold(seen: Witness, view: Json, model: Foretold) -> Iterator[Vi
     if view["state"] != model.state or view["closed_at"] is None or model.ended_at is None:
         yield Violation("C3", f"it ends as {view['state']}, and by the contract as {model.state}")
         return
-    late = _since(view["closed_at"]) - model.ended_at
+    late = since_beginning(view["closed_at"]) - model.ended_at
     if not -1 < late < _TAKES_S:
         yield Violation("C3", f"it ended {late:.0f} s after its hour, in perfect calm")
     for name, amount in _amounts(model).items():
@@ -190,7 +193,3 @@ def _ends_as_foretold(seen: Witness, view: Json, model: Foretold) -> Iterator[Vi
         1 + len(view["operations"])
     ):
         yield Violation("C5", f"{len(seen.exchanges)} calls for {len(view['operations'])}")
-
-
-def _since(text: str) -> float:
-    return (datetime.fromisoformat(text) - BEGINNING).total_seconds()

@@ -10,8 +10,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from proof.laws import MANY_RUNS, seconds
+from proof.asks import since_beginning
 from proof.oracle import Violation, Witness, derived_key, derived_reference
+from proof.plan import MANY_RUNS
 
 Json = Mapping[str, Any]
 
@@ -47,7 +48,7 @@ def _said_too_soon(seen: Witness) -> Iterable[Violation]:
             effect
             for book in seen.books
             for effect in book["effects"]
-            if seconds(effect["at"]) - seen.plan.skew_s <= told.at
+            if since_beginning(effect["at"]) - seen.plan.skew_s <= told.at
         ]
         booked = Counter[str]()
         for effect in by_then:

@@ -10,12 +10,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from proof.asks import DAY, MERCHANTS_S, minor_of, seconds_of, since_beginning
-from proof.oracle import Violation, Witness
+from proof.oracle import DECIDED, FINAL, Violation, Witness
 
 Json = Mapping[str, Any]
 
 _ECHOED = ("reservation_id", "gateway", "booking", "property", "description")
-_DECIDED = frozenset({"done", "declined", "not_done"})
 _UNDER_WAY = frozenset({"planned", "sent", "unknown"})
 _KINDS = frozenset({"authorize", "adjust", "capture", "release"})
 # The deadline overtakes an adjust, and what an authorization brought may have to be given back.
@@ -43,7 +42,6 @@ _AMOUNTS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
     "expired": (frozenset({"expired"}), frozenset({"captured", "remaining", "in_doubt"})),
     "abandoned": (frozenset(), frozenset({"authorized", "remaining", "in_doubt"})),
 }
-_FINAL = frozenset({"captured", "released", "expired", "abandoned"})
 _HELD = frozenset({"authorized", "adjusting", "capturing", "partially_captured"})
 #: The hours that the rules of the schemes know, and the account's own window.
 _RULES_S = (MERCHANTS_S, 5 * DAY, 7 * DAY, 30 * DAY)
@@ -103,7 +101,7 @@ def _of_its_amounts(seen: Witness, hold: Json) -> Iterator[tuple[str, str]]:
 
 def _of_its_state(seen: Witness, hold: Json) -> Iterator[tuple[str, str]]:
     state = hold["state"]
-    if hold["closed_at"] is not None and state not in _FINAL and not seen.plan.adopts_in_vain:
+    if hold["closed_at"] is not None and state not in FINAL and not seen.plan.adopts_in_vain:
         yield "V2", f"closed, and {state}"
     if hold["action"] is not None and state not in {"action_required", "releasing"}:
         yield "V2", f"an action is asked for while {state}"
@@ -127,7 +125,7 @@ def _of_its_attention(hold: Json) -> Iterator[tuple[str, str]]:
         states = {each["operation_id"]: each["state"] for each in hold["operations"]}
         if about not in states:
             yield "V2", f"attention for {about}, which is no operation"
-        elif attention["reason"] == "outcome_unknown" and states[about] in _DECIDED:
+        elif attention["reason"] == "outcome_unknown" and states[about] in DECIDED:
             yield "V2", f"{about} is {states[about]}, and said to be unknown"
 
 
@@ -141,9 +139,9 @@ def _of_its_operations(hold: Json) -> Iterator[tuple[str, str]]:
         yield "V3", f"two operations of the kind {kind} go by the name {name}"
     for each in operations:
         what = each["operation_id"]
-        if each["kind"] not in _KINDS or each["state"] not in _DECIDED | _UNDER_WAY:
+        if each["kind"] not in _KINDS or each["state"] not in DECIDED | _UNDER_WAY:
             yield "V3", f"{what} is {each['state']}"
-        if (each["decided_at"] is not None) != (each["state"] in _DECIDED):
+        if (each["decided_at"] is not None) != (each["state"] in DECIDED):
             yield "V3", f"{what} is {each['state']}, and decided at {each['decided_at']}"
         if each["decided_at"] and _instant(each["decided_at"]) < _instant(each["requested_at"]):
             yield "V3", f"{what} was decided before it was asked for"

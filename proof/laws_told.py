@@ -11,20 +11,11 @@ from typing import Any
 
 from proof.asks import Instruction, minor_of, since_beginning
 from proof.laws_shown import all_shown
-from proof.oracle import Told, Violation, Witness, derived_key, derived_reference
+from proof.oracle import DECIDED, FINAL, Told, Violation, Witness, derived_key, derived_reference
+from proof.plan import MANY_RUNS
 
 Json = Mapping[str, Any]
 
-MANY_RUNS = (
-    "reset",
-    "reset_alone",
-    "restore",
-    "terminate",
-    "terminate_and_start",
-    "second_cluster",
-)
-_DECIDED = frozenset({"done", "declined", "not_done"})
-_FINAL = frozenset({"captured", "released", "expired", "abandoned"})
 _MOVES_MONEY = frozenset({"adjust", "capture", "release", "authorize"})
 #: Where each instruction is legal, of the states in which one is judged.
 _LEGAL_IN: Mapping[str, frozenset[str]] = {
@@ -74,7 +65,7 @@ def _has_a_reason(seen: Witness, told: Told, hold: Json) -> Iterator[tuple[str, 
     wrong = is_wrong(told.instruction, hold, told.at)
     if told.error == "Declined" and not ended & {"declined", "not_done"}:
         yield "A3", f"its operations are {sorted(ended)}"
-    if told.error == "Closed" and hold["state"] not in _FINAL and not seen.plan.adopts_in_vain:
+    if told.error == "Closed" and hold["state"] not in FINAL and not seen.plan.adopts_in_vain:
         yield "A5", f"the hold is {hold['state']}"
     if told.error == "Conflict" and not _is_named_twice(seen, told.instruction):
         yield "A6", "nobody else goes by this name"
@@ -92,12 +83,12 @@ def _well(seen: Witness, told: Told, hold: Json) -> Iterator[tuple[str, str]]:
     match told.instruction.name:
         case "adjust" | "capture":
             yield from _done(told.instruction, hold)
-        case "release" if hold["state"] not in _FINAL:
+        case "release" if hold["state"] not in FINAL:
             yield "A1", f"the hold is {hold['state']}"
         case "authorize" | "authorized" | "authenticated":
             own = own_operations(told.instruction, hold)
             placed = own or [each for each in hold["operations"] if each["kind"] == "authorize"]
-            if not placed or (placed[-1]["state"] not in _DECIDED and hold["action"] is None):
+            if not placed or (placed[-1]["state"] not in DECIDED and hold["action"] is None):
                 yield "A1", "the authorization is not decided"
         case "reschedule":
             yield from _new_plan(seen, told, hold)
@@ -113,7 +104,7 @@ def _done(asked: Instruction, hold: Json) -> Iterator[tuple[str, str]]:
     elif "amount" in body and done[0]["amount"]["amount_minor"] != minor_of(body["amount"]):
         yield "A1", f"what was done is {done[0]['amount']}"
     for each in own:
-        if each["state"] not in _DECIDED:
+        if each["state"] not in DECIDED:
             yield "A1", f"{each['operation_id']} is {each['state']}"
 
 
@@ -164,9 +155,9 @@ def _not_supported(seen: Witness, told: Told, hold: Json) -> Iterator[tuple[str,
 
 
 def _unknown(told: Told, hold: Json) -> Iterator[tuple[str, str]]:
-    if any(each["state"] not in _DECIDED for each in hold["operations"]):
+    if any(each["state"] not in DECIDED for each in hold["operations"]):
         return
-    if hold["state"] in _FINAL:
+    if hold["state"] in FINAL:
         yield "A8", f"everything is decided, and the hold is {hold['state']}"
     elif told.at - told.asked_at < _IN_VAIN_S:
         yield "A8", "everything is decided"

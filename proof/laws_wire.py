@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
-from proof.laws_told import MANY_RUNS
 from proof.oracle import Violation, Witness
-from proof.plan import DAY, Plan
+from proof.plan import DAY, MANY_RUNS, Plan
 from proof.world.line import Exchange
 from proof.world.loop import BEGINNING
 

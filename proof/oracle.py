@@ -13,21 +13,21 @@ import uuid
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
-from proof.asks import deadline_s, minor_of
+from proof.asks import deadline_s, minor_of, since_beginning
 from proof.places import ENVIRONMENT, Place
 from proof.plan import HOUR, Instruction, Plan
 from proof.world.line import Exchange
-from proof.world.loop import BEGINNING
 
 Json = Mapping[str, Any]
 
 # What is tried again is numbered from the second try on; more of one name would be a storm.
 _TRIES_MAX = 100
 _KEY_IN_BODY = re.compile(rb'"idempotency_id": ?"([^"]+)"')
-_FINAL = frozenset({"captured", "released", "expired", "abandoned"})
+#: The states of a hold that is over, and of an operation that nothing can change by itself.
+FINAL = frozenset({"captured", "released", "expired", "abandoned"})
+DECIDED = frozenset({"done", "declined", "not_done"})
 _PARTS = ("captured", "released", "expired", "remaining")
 # A hold that is found ages from the gateway's stamp, whose clock may be off.
 _CLOCKS_DIFFER_S = 900.0
@@ -258,7 +258,8 @@ def _is_about_due(plan: Plan, book: Json, effect: Json) -> bool:
     """Whether a deadline may have come by then."""
     if any("settle_by" in (each.body or {}) for each in _valid(plan, "reschedule")):
         return True
-    placed, done = _seconds(book["effects"][0]["at"]), _seconds(effect["at"]) - plan.skew_s
+    placed = since_beginning(book["effects"][0]["at"])
+    done = since_beginning(effect["at"]) - plan.skew_s
     due = min(deadline_s(plan.request), placed + plan.life_s)
     return done >= 0.9 * due - _CLOCKS_DIFFER_S
 
@@ -412,7 +413,7 @@ def _end(seen: Witness) -> Iterable[Violation]:
         return
     if open_ones and not _was_told_of_another_card(seen) and not _was_lied_to(seen):
         yield Violation("L1", f"closed as {view['state']}, and {len(open_ones)} holds are open")
-    if view["state"] not in _FINAL:
+    if view["state"] not in FINAL:
         yield Violation("L1", f"closed in state {view['state']}")
     if view["remaining"]["amount_minor"] or view["in_doubt"]["amount_minor"]:
         yield Violation("S1", "a closed hold says that something is still held")
@@ -424,8 +425,8 @@ def _is_about_gone(seen: Witness, book: Json) -> bool:
     """Whether the bank's own clock is all that keeps it: the run has seen it lapse."""
     if seen.view is None or seen.view["state"] != "expired":
         return False
-    lapses = _seconds(book["effects"][0]["at"]) - seen.plan.skew_s + seen.plan.life_s
-    return lapses <= _seconds(seen.view["closed_at"]) + abs(seen.plan.skew_s)
+    lapses = since_beginning(book["effects"][0]["at"]) - seen.plan.skew_s + seen.plan.life_s
+    return lapses <= since_beginning(seen.view["closed_at"]) + abs(seen.plan.skew_s)
 
 
 def _was_told_of_another_card(seen: Witness) -> bool:
@@ -471,7 +472,7 @@ def _lapsed(seen: Witness) -> Iterable[Violation]:
         for effect in book["effects"]:
             if effect["kind"] != "expire":
                 continue
-            at = _seconds(effect["at"])
+            at = since_beginning(effect["at"])
             calm_s = at - plan.skew_s - seen.troubled_until
             if calm_s > max(HOUR, 0.5 * plan.life_s):
                 yield Violation(
@@ -508,7 +509,3 @@ def _machinery(seen: Witness) -> Iterable[Violation]:
 
 def _valid(plan: Plan, name: str) -> list[Instruction]:
     return [each for each in plan.instructions if each.is_valid and each.name == name]
-
-
-def _seconds(instant: str) -> float:
-    return (datetime.fromisoformat(instant) - BEGINNING).total_seconds()

@@ -59,6 +59,15 @@ ACCIDENTS: Mapping[str, float] = {
 # Drawn beside those: somebody at the merchant's portal captures the hold, frees it, or gives money
 # back.
 _PORTAL_SHARE = 0.06
+#: Those that make more than one run of a reservation, or take from one what it knew.
+MANY_RUNS = (
+    "reset",
+    "reset_alone",
+    "restore",
+    "terminate",
+    "terminate_and_start",
+    "second_cluster",
+)
 _RATES = (0.0, 0.02, 0.08, 0.08, 0.25, 0.6)
 # How many seeds know perfect calm, where every answer can be foretold.
 _CALM = 0.18
