@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 from collections.abc import AsyncGenerator, Iterator
 
@@ -13,6 +14,17 @@ pytest.register_assert_rewrite("tests.workflows.checks", "tests.workflows.stack"
 from tests.workflows import checks  # noqa: E402 - see above
 from tests.workflows.stack import Stack, running  # noqa: E402 - see above
 from worker.embedded import EmbeddedTemporal, Options  # noqa: E402 - see above
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _small_heap() -> None:  # pyright: ignore[reportUnusedFunction] - pytest calls it
+    """What the files before have left alive is looked through once, and not ever again.
+
+    In a process of thousands of tests that takes two seconds by the end, and a workflow that does
+    not yield for so long is taken for a deadlock.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
