@@ -242,6 +242,8 @@ class Attempt:
                 return gateway.release
 
     async def _look_up(self, gateway: Gateway) -> Settled:
+        if self._call.adopts:
+            return self._adopted(await gateway.look_up(self._named))
         return await self._look(gateway, self._call.absent_after)
 
     async def _look(self, gateway: Gateway, proof_from: datetime | None) -> Settled:

@@ -144,6 +144,8 @@ class Record:
     """When to look whether the hold stands alone: by then another one is booked, if ever."""
     deadline_capture_tried: bool = False
     release_again_at: datetime | None = None
+    guest_may_have_passed: bool = False
+    """The gateway has refused to call the guest's attempt off: there may be a hold by now."""
     external: Payment | None = None
     """What the gateway shows and we did not do, until a person has seen it."""
     _attentions: dict[AttentionReason, Attention] = field(

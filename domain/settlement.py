@@ -186,6 +186,7 @@ def _keep_waiting(record: Record, settled: Settled, now: datetime) -> None:
         told = f"the gateway refused to call the attempt off: {settled.detail or 'no reason given'}"
         record.raise_attention(AttentionReason.RELEASE_REFUSED, now, told)
         record.release_again_at = now + RELEASE_EVERY
+        record.guest_may_have_passed = True
 
 
 def _was_faster(

@@ -119,13 +119,13 @@ class Keeper:
             await self._rest(step)
 
     async def _look_after_the_guest(self) -> bool:
-        """Somebody says that the guest is back: whether there was anything to look at."""
+        """The guest is back, or may be: whether there was anything to look at."""
         asked = self.record.at_the_guest()
-        if not self.inbox.guest_is_back:
+        if not self.inbox.guest_is_back and not self.record.guest_may_have_passed:
             return False
         if asked is not None and self.record.life.state is HoldState.ACTION_REQUIRED:
             await self._carrier.look_after_the_guest(asked)
-        self.inbox.guest_is_back = False
+        self.inbox.guest_is_back = self.record.guest_may_have_passed = False
         return True
 
     async def _rest(self, step: Step | None) -> None:
