@@ -45,8 +45,9 @@ async def _reset_alone(world: World, accident: Accident) -> None:
 def _do_reset(world: World, accident: Accident, *, reapply: bool) -> None:
     run = world.temporal.current(world.workflow_id)
     to = int(accident.share * len(run.tasks))
-    if world.temporal.reset(world.workflow_id, to, reapply=reapply) is not None:
-        world.seen.made_again.append(world.loop.time())
+    made = world.temporal.reset(world.workflow_id, to, reapply=reapply)
+    if made is not None:
+        world.seen.reset_at[made.run_id] = world.loop.time()
 
 
 async def _cancel(world: World, accident: Accident) -> None:
@@ -88,7 +89,7 @@ async def _restore(world: World, accident: Accident) -> None:
     _kill_all(world)
     world.look_first = True
     temporal.set_back(world.workflow_id, int(accident.share * len(run.tasks)))
-    world.seen.made_again.append(world.loop.time())
+    world.seen.restored_at.append(world.loop.time())
     await asyncio.sleep(accident.lasts_s)
     world.employ(temporal)
 

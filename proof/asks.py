@@ -159,10 +159,10 @@ class Callers:
             # At one instant, or as one: the same task brings them.
             drawn = [replace(each, at=drawn[0].at) for each in drawn]
         last_minute = self._dice("last minute")
-        if drawn and last_minute.random() < 0.15 and self.due_s < self._life_s:
+        if drawn and last_minute.random() < 0.2 and self.due_s < self._life_s:
             # Whoever is late: the plan acts in the very moment.
-            at = max(self.due_s + last_minute.choice((-20.0, -2.0, -0.01, 0.0, 0.0, 0.01)), 1.0)
-            drawn[-1] = replace(drawn[-1], at=at)
+            before = last_minute.choice((600.0, 20.0, 2.0, 0.01, 0.01, 0.0, 0.0, -0.01))
+            drawn[-1] = replace(drawn[-1], at=max(self.due_s - before, 1.0))
         return tuple(sorted(self._named_twice(drawn), key=lambda each: each.at))
 
     def _one_by_one(self, dice: random.Random, busy_s: float) -> tuple[Instruction, ...]:

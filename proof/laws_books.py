@@ -15,7 +15,7 @@ from proof.asks import seconds_of, since_beginning
 from proof.laws_shown import all_shown
 from proof.laws_told import own_operations
 from proof.oracle import DECIDED, Violation, Witness
-from proof.plan import HOUR, MANY_RUNS, Plan
+from proof.plan import HOUR, MANY_RUNS, WORKERS_HALT, Plan
 
 Json = Mapping[str, Any]
 
@@ -23,6 +23,9 @@ Json = Mapping[str, Any]
 _NOT_SURE = frozenset({"outcome_unknown", "external_change"})
 _A_MOMENT_S = 0.002
 _HOURLY = timedelta(minutes=55)
+# What several tasks take that come late and are slow, one after the other.
+_AT_ONCE = timedelta(minutes=2)
+_CLOCKS_DIFFER = timedelta(seconds=1)
 
 
 def of_the_books(seen: Witness) -> Iterable[Violation]:
@@ -36,6 +39,8 @@ def of_the_books(seen: Witness) -> Iterable[Violation]:
     if seen.view is not None:
         yield from _first_come(seen, seen.view)
         yield from _at_its_hour(seen, seen.view)
+        yield from _when_it_is_due(seen, seen.view)
+        yield from _no_younger(seen, seen.view)
 
 
 def figures_at(seen: Witness, at: float) -> tuple[int, int, int]:
@@ -208,6 +213,9 @@ def _given_up_too_soon(
     gives_up = _give_up_at(seen, view)
     if not after or gives_up is None or any(i.name == "reschedule" for i in seen.plan.instructions):
         return
+    # A refused release is asked for again each hour under the plan's name, whoever wanted it.
+    if any(e["kind"] == "release" and e not in releases for e in view["operations"]):
+        return
     if _instant(after[0]["requested_at"]) < gives_up - timedelta(seconds=1):
         yield Violation("P4", "a refused capture was given up before its time")
 
@@ -224,6 +232,32 @@ def _unknown_adjusts(view: Json, capture: Json) -> Iterator[Json]:
             yield each
 
 
+def _when_it_is_due(seen: Witness, view: Json) -> Iterator[Violation]:
+    """The plan acts at its hour, whatever the gateway does, unless money is on its way already."""
+    rescheduled = any(each.name == "reschedule" for each in seen.plan.instructions)
+    halted = any(seen.plan.has(kind) for kind in WORKERS_HALT)
+    if rescheduled or halted or view["deadline"] is None or view["authorized_at"] is None:
+        return
+    # A hold may be placed when its hour is past already.
+    placed = [e["decided_at"] for e in view["operations"] if e["kind"] == "authorize"]
+    due = max(_instant(at) for at in (view["deadline"], *placed) if at)
+    by_plan = [
+        _instant(each["requested_at"])
+        for each in view["operations"]
+        if each["command_id"].partition("~")[0] == "deadline"
+    ]
+    if not by_plan or min(by_plan) < due - _CLOCKS_DIFFER:
+        return  # something else has ended it, or it has repeated a release before
+    for each in view["operations"]:
+        since, until = each["requested_at"], each["decided_at"]
+        under_way = until is None or _instant(until) > due - _AT_ONCE
+        if each["kind"] != "adjust" and _instant(since) <= due and under_way:
+            return
+    late = min(by_plan) - due
+    if late > _AT_ONCE:
+        yield Violation("P6", f"at its deadline the plan waited for {late}")
+
+
 def _at_its_hour(seen: Witness, view: Json) -> Iterator[Violation]:
     """The plan does nothing before the hour that was shown."""
     hours = [since_beginning(hold["deadline"]) for _, hold in all_shown(seen) if hold["deadline"]]
@@ -238,6 +272,20 @@ def _at_its_hour(seen: Witness, view: Json) -> Iterator[Violation]:
                 yield Violation(
                     "P5", f"{each['operation_id']} came {early / HOUR:.1f} h before its hour"
                 )
+
+
+def _no_younger(seen: Witness, view: Json) -> Iterator[Violation]:
+    """A hold is taken to begin when it was placed, or before: later would be to lose it."""
+    if view["authorized_at"] is None or seen.plan.adopts:
+        return
+    for book in seen.books:
+        placed = next((e for e in book["effects"] if e["kind"] == "authorize"), None)
+        if placed is None or book["payment_id"] != view["payment_id"]:
+            continue
+        at = since_beginning(placed["at"]) - seen.plan.skew_s
+        younger = since_beginning(view["authorized_at"]) - at
+        if younger > _CLOCKS_DIFFER.total_seconds():
+            yield Violation("V6", f"the hold is taken to be {younger:.0f} s younger than it is")
 
 
 def _instant(text: str) -> datetime:

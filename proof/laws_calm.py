@@ -49,6 +49,12 @@ def _is_calm(seen: Witness) -> bool:
         return False
     if plan.scripted or plan.request["payment_method"] == plan.place.challenged:
         return False
+    # A card that is given when the hour is past is held, and freed at once.
+    asked = [plan.request, *(each.body or {} for each in plan.instructions)]
+    dues = [since_beginning(each["settle_by"]) for each in asked if each.get("settle_by")]
+    given = [each.at for each in plan.instructions if each.name == "authorize"]
+    if any(at >= due - _TAKES_S for at in given for due in dues):
+        return False
     hours = [each.at for each in plan.instructions]
     return all(later - at >= _TAKES_S for at, later in pairwise([0.0, *hours]))
 

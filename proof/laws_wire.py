@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from proof.oracle import Violation, Witness
-from proof.plan import DAY, MANY_RUNS, Plan
+from proof.plan import DAY, MANY_RUNS, WORKERS_HALT, Plan
 from proof.world.line import Exchange
 from proof.world.loop import BEGINNING
 
@@ -27,8 +27,6 @@ _PROCESSING_S = 120.0
 _PROCESSING_S_AT = {"sibs": 300.0}
 # Of our attempts, whose time-outs are 20 s each; 60 in a minute would be one each second.
 _A_MINUTE_S, _CALLS_A_MINUTE = 60.0, 60
-# Accidents after which a worker may have heard an answer that nobody else will ever hear of.
-_DEAF = ("kill", "absence", "standstill", "server_away")
 
 
 def of_the_wire(seen: Witness) -> Iterable[Violation]:
@@ -36,7 +34,7 @@ def of_the_wire(seen: Witness) -> Iterable[Violation]:
     yield from _not_after_the_end(seen)
     yield from _storms(seen)
     yield from _looked_before(seen)
-    if not any(seen.plan.has(kind) for kind in (*MANY_RUNS, *_DEAF)):
+    if not any(seen.plan.has(kind) for kind in (*MANY_RUNS, *WORKERS_HALT)):
         yield from _not_blindly_again(seen)
 
 
@@ -68,7 +66,7 @@ def _looked_before(seen: Witness) -> Iterator[Violation]:
         if each.operation not in _MONEY or _is_guarded(seen, number):
             continue
         why = _why_guarded(seen.plan, each)
-        if why is None and any(since < each.at for since in careful):
+        if why is None and (each.run_id in seen.reset_at or any(at < each.at for at in careful)):
             why = "the run has been made again, or a person has had their word"
         if why is not None:
             yield Violation("W3", f"{each.operation} was sent without a look: {why}")
@@ -86,15 +84,14 @@ def _why_guarded(plan: Plan, each: Exchange) -> str | None:
 
 def _careful_from(seen: Witness) -> list[float]:
     """From when on nothing is sent without a look."""
-    since = [at + _ON_ITS_WAY_S for at in seen.made_again]
-    if seen.plan.has("second_cluster") or seen.plan.has("terminate_and_start"):
-        since = []
+    # A cluster beside the restored one has workers of its own, whom nobody has told.
+    restored = [] if seen.plan.has("second_cluster") else seen.restored_at
     words = [
         told.at + 1.0
         for told in seen.told
         if told.instruction.name == "resolve" and told.error is None
     ]
-    return since if seen.plan.accidents else [*since, *words]
+    return restored if seen.plan.accidents else words
 
 
 def _is_guarded(seen: Witness, number: int) -> bool:

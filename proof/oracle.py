@@ -17,7 +17,7 @@ from typing import Any
 
 from proof.asks import deadline_s, minor_of, since_beginning
 from proof.places import ENVIRONMENT, Place
-from proof.plan import HOUR, Instruction, Plan
+from proof.plan import HOUR, MANY_RUNS, Instruction, Plan
 from proof.world.line import Exchange
 
 Json = Mapping[str, Any]
@@ -144,13 +144,20 @@ class Witness:
     resolved: bool = False
     cancelled_at: float | None = None
     """When somebody cancelled the run."""
-    made_again: list[float] = field(default_factory=list[float])
-    """When the run was reset, or the store set back."""
+    reset_at: dict[str, float] = field(default_factory=dict[str, float])
+    """The runs that a reset has made, and when."""
+    restored_at: list[float] = field(default_factory=list[float])
+    """When the store was set back."""
     signalled: list[Instruction] = field(default_factory=list[Instruction])
     """The signals that the server has taken."""
     unanswered: int = 0
     troubled_until: float = 0.0
     """When the last thing went wrong on the wire or with a worker."""
+
+    @property
+    def made_again(self) -> Sequence[float]:
+        """When a run was made that has forgotten a part of what was."""
+        return *self.reset_at.values(), *self.restored_at
 
 
 def judge(seen: Witness) -> list[Violation]:
@@ -288,12 +295,12 @@ def _releases_wanted(plan: Plan, book: Json, seen: Witness) -> Iterable[Violatio
 def _wire(seen: Witness) -> Iterable[Violation]:
     plan, place = seen.plan, seen.plan.place
     bodies: dict[str, bytes] = {}
-    relative = _is_forgotten_by(plan)
+    another = _may_go_with_another_body(plan)
     named = bool(place.keyed) and not _has_nameless(plan)
     keys = _keys(plan) if named else set[str]()
     for exchange in seen.exchanges:
         key = _key_of(exchange)
-        if key is not None and not (relative and exchange.operation == "adjust"):
+        if key is not None and exchange.operation not in another:
             if bodies.setdefault(key, exchange.body) != exchange.body:
                 yield Violation("S10", f"key {key} was sent with another body")
             if named and key not in keys and key not in _keys(plan, again=True):
@@ -333,14 +340,16 @@ def _keys(plan: Plan, *, again: bool = False) -> set[str]:
     }
 
 
-def _is_forgotten_by(plan: Plan) -> bool:
+def _may_go_with_another_body(plan: Plan) -> frozenset[str]:
     """An adjust "by" so much, given to a run that has forgotten it, is another total by now.
 
-    The key that it had keeps it from being carried out again.
+    So is what is left to a second cluster that has heard of no adjust. The key keeps both from
+    being carried out again.
     """
-    forgets = any(plan.has(kind) for kind in ("reset", "reset_alone", "restore"))
-    again = plan.has("terminate_and_start") or plan.has("second_cluster")
-    return (forgets or again) and any("by" in (each.body or {}) for each in plan.instructions)
+    forgets = any(plan.has(kind) for kind in MANY_RUNS)
+    relative = forgets and any("by" in (each.body or {}) for each in plan.instructions)
+    apart = plan.has("second_cluster") and any(each.name == "adjust" for each in plan.instructions)
+    return frozenset({"adjust"} if relative else ()) | frozenset({"capture"} if apart else ())
 
 
 def _has_nameless(plan: Plan) -> bool:
@@ -426,6 +435,9 @@ def _is_about_gone(seen: Witness, book: Json) -> bool:
     if seen.view is None or seen.view["state"] != "expired":
         return False
     lapses = since_beginning(book["effects"][0]["at"]) - seen.plan.skew_s + seen.plan.life_s
+    if seen.view["expiry_source"] == "rule":
+        # The bank's own is the account's; of a scheme's shorter rule it knows nothing.
+        lapses = min(lapses, since_beginning(seen.view["expires_at"]))
     return lapses <= since_beginning(seen.view["closed_at"]) + abs(seen.plan.skew_s)
 
 

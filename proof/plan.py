@@ -68,7 +68,11 @@ MANY_RUNS = (
     "terminate_and_start",
     "second_cluster",
 )
+#: Those after which a worker may have heard an answer that nobody else will ever hear of.
+WORKERS_HALT = ("kill", "absence", "standstill", "server_away")
 _RATES = (0.0, 0.02, 0.08, 0.08, 0.25, 0.6)
+# How often what has met bad weather meets more of it at once.
+_BURSTS = (0.0, 0.0, 0.0, 0.4, 0.8)
 # How many seeds know perfect calm, where every answer can be foretold.
 _CALM = 0.18
 # How many seeds know bad weather while the plan acts at its hour.
@@ -108,6 +112,7 @@ class Plan:
         window_s: How long the caller says that it lives; None for what the account says.
         weather: The names of what may happen to requests.
         rate: How many of them it happens to.
+        bursts: How many it happens to of those that it has happened to just before.
         heals_at: From then on nothing goes wrong any more; None: the gateway never comes back.
         gone_at: From when on the gateway never answers, where it never comes back.
         skew_s: How far the bank's clock is off.
@@ -141,6 +146,7 @@ class Plan:
     strangers: tuple[tuple[float, str], ...] = ()
     rules: Mapping[str, object] = field(default_factory=dict[str, object])
     adopts: str = ""
+    bursts: float = 0.0
 
     @property
     def is_calm(self) -> bool:
@@ -151,6 +157,8 @@ class Plan:
     def adopts_in_vain(self) -> bool:
         """Whether the hold that is to be taken over may be gone: the start is refused for it."""
         again = self.has("terminate_and_start") or self.has("second_cluster")
+        # Or it may lapse before anybody comes to it.
+        again |= self.has("absence") or self.has("outage")
         # Nor is anything to be taken over where another payment is shown, or somebody is quicker.
         again |= bool({"misrouted", "overtaken"} & {*self.weather})
         return self.adopts not in {"", "open"} or (bool(self.adopts) and again)
@@ -209,7 +217,8 @@ class _Drawing:
         weather = self._weather()
         accidents: tuple[Accident, ...] = ()
         if not calm:
-            drawn = *self._accidents(busy_s, life_s, instructions), *self._portal(busy_s)
+            hours = 0.0, *(each.at for each in instructions), callers.due_s
+            drawn = *self._accidents(busy_s, life_s, hours), *self._portal(busy_s)
             accidents = tuple(sorted(drawn, key=lambda each: each.at))
         last = max((each.at + each.lasts_s for each in accidents), default=0.0)
         return Plan(
@@ -231,10 +240,11 @@ class _Drawing:
             strangers=() if calm else strangers(self._dice("strangers"), weather),
             rules=rules_of(self._dice("rules"), self._place.gateway),
             adopts="" if calm else adopts(self._dice("adopts")),
+            bursts=0.0 if calm else self._dice("bursts").choice(_BURSTS),
         )
 
     def _accidents(
-        self, busy_s: float, life_s: float, instructions: tuple[Instruction, ...]
+        self, busy_s: float, life_s: float, hours: tuple[float, ...]
     ) -> tuple[Accident, ...]:
         swarm = self._dice("swarm")
         if swarm.random() < 0.3:
@@ -255,14 +265,13 @@ class _Drawing:
             )
             for kind in kinds
         ]
-        if instructions:
-            # What goes wrong likes to go wrong while something is under way.
-            drawn = [
-                replace(each, at=moments.choice(instructions).at + moments.choice(_AFTER_S))
-                if moments.random() < _AT_A_BAD_MOMENT
-                else each
-                for each in drawn
-            ]
+        # What goes wrong likes to go wrong while something is under way.
+        drawn = [
+            replace(each, at=moments.choice(hours) + moments.choice(_AFTER_S))
+            if moments.random() < _AT_A_BAD_MOMENT
+            else each
+            for each in drawn
+        ]
         return tuple(sorted(drawn, key=lambda each: each.at))
 
     def _glances(self, busy_s: float, accidents: tuple[Accident, ...]) -> tuple[float, ...]:

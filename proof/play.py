@@ -208,7 +208,7 @@ class World:
         self.others.ends_with({each["payment_id"] for each in seen.views if each})
         seen.books, seen.strange = self.others.ours(), self.others.strange()
         seen.is_open = bool(self._open_runs())
-        seen.unanswered = sum(
+        seen.unanswered = sum(run.left_waiting for run in self.runs()) + sum(
             1 for run in self._open_runs() for waiting in run.updates.values() if not waiting.done()
         )
         seen.wedged = [wrong for each in self.clusters for wrong in each.wedged]

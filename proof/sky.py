@@ -22,6 +22,8 @@ _VERDICTS = ("decline", "stay_pending")
 # A world in which nothing is ever done shows little.
 _VERDICTS_MOST = 0.35
 _RATHER = (*_VERDICTS, "overtaken")
+_AT_THE_DOOR = ("approve_less", "require_action", "late", "unanswered", "stay_pending")
+_WELCOMES = 0.25
 _REFUNDING = frozenset({"payroc", "xmoney"})
 
 
@@ -47,11 +49,22 @@ class Sky:
         self._seen = seen
         self._dice = dice
         self._others = others
+        self._doors = random.Random(f"{plan.seed}:doors")  # noqa: S311 - repeatable by design
+        self._bursts = random.Random(f"{plan.seed}:bursts in the sky")  # noqa: S311 - repeatable by design
+        self._met: set[str] = set()
         self._verdicts = random.Random(f"{plan.seed}:verdicts")  # noqa: S311 - repeatable by design
         self.outages: list[tuple[float, float]] = []
 
     def __call__(self, exchange: Exchange) -> Weather:
         """What happens to a request: an outage, a fault of the swarm's, or nothing."""
+        weather = self._weather(exchange)
+        # Bad weather lasts: what has just met some may meet more of it.
+        self._met.discard(exchange.operation)
+        if weather.name:
+            self._met.add(exchange.operation)
+        return weather
+
+    def _weather(self, exchange: Exchange) -> Weather:
         plan, now, dice = self._plan, self._loop.time(), self._dice
         if exchange.number <= len(plan.scripted):
             scripted = plan.scripted[exchange.number - 1]
@@ -63,9 +76,10 @@ class Sky:
             return self._named(how, exchange)
         if plan.heals_at is not None and now >= plan.heals_at:
             return Weather()
-        if plan.weather and dice.random() < plan.rate:
+        lasts = exchange.operation in self._met and self._bursts.random() < plan.bursts
+        if plan.weather and (dice.random() < plan.rate or lasts):
             return self._named(dice.choice(plan.weather), exchange)
-        verdict = self._verdict(exchange)
+        verdict = self._verdict(exchange) or self._welcome(exchange)
         return self._named(verdict, exchange) if verdict else Weather()
 
     def _later(self, late: float) -> float:
@@ -86,6 +100,13 @@ class Sky:
             return ""
         rate, dice = min(2 * self._plan.rate, _VERDICTS_MOST), self._verdicts
         return dice.choice(known) if dice.random() < rate else ""
+
+    def _welcome(self, exchange: Exchange) -> str:
+        """What becomes of the one request that places the hold; "" for what was asked for."""
+        known = [name for name in _AT_THE_DOOR if name in self._plan.weather]
+        if exchange.operation not in {"authorize", "order"} or not known or not self._plan.rate:
+            return ""
+        return self._doors.choice(known) if self._doors.random() < _WELCOMES else ""
 
     def _named(self, name: str, exchange: Exchange) -> Weather:
         dice = self._dice

@@ -160,6 +160,8 @@ class Run:
         self.timers: dict[int, tuple[float, asyncio.TimerHandle]] = {}
         self.updates: dict[str, asyncio.Future[Answer]] = {}
         self.accepted: set[str] = set()
+        self.left_waiting = 0
+        """How many callers whose update it had accepted were without an answer when it ended."""
         self.is_cancelled = False
         self.answers: dict[tuple[str, int], Payload | None] = {}
         """What queries were answered, by their name and how many tasks the run had by then."""

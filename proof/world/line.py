@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 import httpx
+from temporalio import activity
 from yarl import URL
 
 from proof.world.bank import Bank, Reply
@@ -28,6 +29,7 @@ class Exchange:
         number: Counted from 1 in the order of sending.
         at: When it left, in the world's seconds.
         worker: Who sent it.
+        run_id: For which run.
         arrived_at: When the gateway began with it; None while, or if, it never did.
         status: Of the answer as the gateway gave it.
         seen: Whether the client has the whole of it.
@@ -42,6 +44,7 @@ class Exchange:
     path: str
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
+    run_id: str | None = None
     arrived_at: float | None = None
     status: int | None = None
     seen: bool = False
@@ -119,6 +122,7 @@ class Network:
             path=request.url.raw_path.decode(),
             headers=dict(request.headers),
             body=request.content,
+            run_id=activity.info().workflow_run_id if activity.in_activity() else None,
         )
         self.exchanges.append(exchange)
         weather = self._forecast(exchange)

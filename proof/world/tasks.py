@@ -168,6 +168,9 @@ class Tasks:
             # Core has told the workflow how that ended; what comes meanwhile it keeps to itself.
             run.unhear("resolve_activity", seq)
         elif command.HasField("complete_workflow_execution"):
+            run.left_waiting = sum(
+                1 for id_ in run.accepted if id_ in run.updates and not run.updates[id_].done()
+            )
             run.result = command.complete_workflow_execution.result
             self.close(run, Status.COMPLETED)
         elif command.HasField("fail_workflow_execution"):
