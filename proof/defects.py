@@ -108,7 +108,7 @@ _LADDER = (
         "self._look_first = look_first or call.look_first",
         "self._look_first = look_first",
         "the key makes a second sending harmless anyway",
-        place="xmoney",
+        place="payroc",
     ),
     Defect(
         "restored_store_not_heeded",
@@ -116,7 +116,7 @@ _LADDER = (
         "self._look_first = look_first or call.look_first",
         "self._look_first = call.look_first",
         "the workflow knows best whether to look first",
-        place="xmoney",
+        place="payroc",
     ),
     Defect(
         "release_without_a_look",
@@ -162,7 +162,7 @@ _LADDER = (
         "return self._began_reset or workflow.random_seed() != self._seed",
         "return False",
         "a replay brings the state back, so a reset is nothing special",
-        place="xmoney",
+        place="stax-parts",
     ),
     Defect(
         "second_run_not_noticed",
@@ -170,7 +170,7 @@ _LADDER = (
         "self.is_second_run = info.original_execution_run_id != info.run_id",
         "self.is_second_run = False",
         "a run has one id",
-        place="xmoney",
+        place="payroc",
     ),
     Defect(
         "captured_before_forgotten",
