@@ -39,6 +39,7 @@ SEEDS_MAX = 20_000
 # with some defects a run asks itself the same for ever.
 _SCENARIO_S_MAX = 10
 _ROOT = Path(__file__).parents[1]
+_THIS = (sys.executable, "-m", "proof.canary")
 _TABLE = "{:<38} {:<6} {:>6} {:>8}  {}"
 
 
@@ -191,13 +192,12 @@ class Hunter:
     def find(self, defect: Defect) -> Find:
         """Play seeds with a defect until one shows it."""
         began = time.monotonic()
-        command = [sys.executable, "-m", "proof.canary", "--hunt", defect.name]
-        command += ["--start", str(self._seeds.start), "--seeds-max", str(len(self._seeds))]
-        environment = {**os.environ, "PYTHONHASHSEED": "0"}
+        command = [*_THIS, "--hunt", defect.name, "--start", str(self._seeds.start)]
+        command += ["--seeds-max", str(len(self._seeds))]
         with subprocess.Popen(  # noqa: S603 - this very module, with a name from our own list
             command,
             cwd=_ROOT,
-            env=environment,
+            env=_settled(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -221,6 +221,11 @@ class Hunter:
             if not is_old:
                 return told["seed"], told["laws"][0]
         return None, ""
+
+
+def _settled() -> dict[str, str]:
+    """The environment of a process that hashes as every other does."""
+    return {**os.environ, "PYTHONHASHSEED": "0"}
 
 
 def hunt_all(defects: Sequence[Defect], hunter: Hunter, *, jobs: int) -> Iterator[Find]:
@@ -264,7 +269,10 @@ def _named(name: str) -> Defect:
 
 
 def _show(defect: Defect, seed: int) -> int:
-    """Print what happens in one seed with a defect."""
+    """Print what happens in one seed with a defect, in a process that has not imported it yet."""
+    if defect.module in sys.modules:
+        command = [*_THIS, "--show", defect.name, "--start", str(seed)]
+        return subprocess.run(command, cwd=_ROOT, env=_settled(), check=False).returncode  # noqa: S603 - as for a hunt
     put_in(defect)
     result = _player()(seed, defect.place)
     print("\n".join(result.trace))  # noqa: T201 - what it is for

@@ -96,13 +96,6 @@ _LADDER = (
         place="xmoney",
     ),
     Defect(
-        "refused_again_is_refused",
-        _HOLDS,
-        "if (not self._is_first or self._call.repeated) and not self._call.patient:",
-        "if False:",
-        "a decline of the second attempt is a decline",
-    ),
-    Defect(
         "look_first_not_asked",
         _HOLDS,
         "self._look_first = look_first or call.look_first",

@@ -24,6 +24,7 @@ _VERDICTS_MOST = 0.35
 _RATHER = (*_VERDICTS, "overtaken")
 _AT_THE_DOOR = ("approve_less", "require_action", "late", "unanswered", "stay_pending")
 _WELCOMES = 0.25
+_REVOKED_FOR = (0, 0, 1, 3, 8)
 _REFUNDING = frozenset({"payroc", "xmoney"})
 
 
@@ -52,6 +53,8 @@ class Sky:
         self._doors = random.Random(f"{plan.seed}:doors")  # noqa: S311 - repeatable by design
         self._bursts = random.Random(f"{plan.seed}:bursts in the sky")  # noqa: S311 - repeatable by design
         self._met: set[str] = set()
+        self._keys = random.Random(f"{plan.seed}:credentials")  # noqa: S311 - repeatable by design
+        self._revoked = 0
         self._verdicts = random.Random(f"{plan.seed}:verdicts")  # noqa: S311 - repeatable by design
         self.outages: list[tuple[float, float]] = []
 
@@ -76,6 +79,9 @@ class Sky:
             return self._named(how, exchange)
         if plan.heals_at is not None and now >= plan.heals_at:
             return Weather()
+        if self._revoked and plan.rate:
+            self._revoked -= 1
+            return self._named("unauthorized", exchange)
         lasts = exchange.operation in self._met and self._bursts.random() < plan.bursts
         if plan.weather and (dice.random() < plan.rate or lasts):
             return self._named(dice.choice(plan.weather), exchange)
@@ -159,6 +165,9 @@ class Sky:
                 return self._misrouted(exchange)
             case "overtaken":
                 return self._overtaken(exchange)
+            case "unauthorized" if not self._revoked:
+                # Credentials that are revoked are so for more than one request, now and then.
+                self._revoked = self._keys.choice(_REVOKED_FOR)
             case "throttle":
                 parameters = {"retry_after_s": self._dice.choice(self._plan.retry_afters)}
             case "delay":

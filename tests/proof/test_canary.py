@@ -69,3 +69,12 @@ def test_a_change_that_changes_nothing_is_not_found(capsys: pytest.CaptureFixtur
     harmless = next(defect for defect in DEFECTS if defect.name == "stays_away_as_told")
     assert main(["--defect", harmless.name, "--seeds-max", "1", "--jobs", "1"]) == 1
     assert "NOT FOUND" in capsys.readouterr().out
+
+
+def test_what_was_found_is_shown_by_the_command_that_was_printed(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["--show", QUICKEST[0], "--start", "1"]) == 1
+    shown = capfd.readouterr().out.splitlines()
+    assert any(" effect " in line for line in shown)
+    assert shown[-1].startswith("S10: ")
