@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, cast
 
-from proof.plan import Accident
+from proof.plan import DEATH, Accident
 from proof.world.temporal import Gone, NoWord
 from proof.world.worker import SimulatedWorker
 
@@ -27,6 +27,21 @@ def _kill_all(world: World) -> None:
     for worker in list(world.temporal.workers):
         cast("SimulatedWorker", worker).kill()
         world.temporal.dismiss(worker)
+
+
+async def _death(world: World, accident: Accident) -> None:
+    """The worker that next sends what moves money dies over it."""
+    world.sky.deaths.append(accident)
+
+
+def die(world: World, name: str, lasts_s: float) -> None:
+    """A worker is killed; another one takes its place after a while."""
+    for temporal in world.clusters:
+        for worker in list(temporal.workers):
+            if worker.name == name:
+                cast("SimulatedWorker", worker).kill()
+                temporal.dismiss(worker)
+                world.loop.call_later(lasts_s, lambda where=temporal: world.employ(where))
 
 
 async def _outage(world: World, accident: Accident) -> None:
@@ -119,6 +134,7 @@ async def _lie(world: World, accident: Accident) -> None:
 HAPPENS: Mapping[str, Callable[[World, Accident], Awaitable[None]]] = {
     "kill": _kill,
     "absence": _kill,
+    DEATH: _death,
     "outage": _outage,
     "reset": _reset,
     "reset_alone": _reset_alone,

@@ -30,6 +30,9 @@ MERCHANTS_S = 4.75 * DAY
 # Callers who wait for one answer before they ask for the next thing: more than two tasks take.
 _APART_S = 40.0
 
+# How many callers say until when an authorization may be sent.
+_IN_HASTE = 0.12
+
 # By 1 to 3 beyond a round amount, Payroc's test system is told to decline.
 _CENTS = (0, *range(5, 20))
 
@@ -126,7 +129,15 @@ class Callers:
                 request["deadline_amount"] = self._amount(10, 39)
         if self._window_s is not None:
             request["hold_window"] = f"PT{int(self._window_s)}S"
-        return {**request, **self._wishes(self._dice("wishes"))}
+        wishes = self._wishes(self._dice("wishes"))
+        return {**request, **wishes, **self._haste(self._dice("haste"))}
+
+    @staticmethod
+    def _haste(dice: random.Random) -> dict[str, Any]:
+        """Few say how long they would wait for the hold to be placed."""
+        if dice.random() >= _IN_HASTE:
+            return {}
+        return {"authorize_by": instant(dice.choice((20.0, 60.0, 60.0, 300.0)))}
 
     def _wishes(self, dice: random.Random) -> dict[str, Any]:
         """What few callers say."""

@@ -17,7 +17,8 @@ from proof.plan import HOUR, MANY_RUNS
 Json = Mapping[str, Any]
 
 # How long after its start an authorization may be sent: the contract's default, and a call.
-_AUTHORIZE_WITHIN_S = 15 * 60 + 60
+_A_CALL_S = 60
+_AUTHORIZE_WITHIN_S = 15 * 60 + _A_CALL_S
 # An update answers within 45 seconds; a worker may be slow to say so.
 _ANSWERED_WITHIN_S = 60.0
 # A gateway that says "later" is asked again within minutes; one that is gone, within six hours.
@@ -48,8 +49,10 @@ def _sent_in_time(seen: Witness) -> Iterable[Violation]:
     """A worker that comes back late blocks nobody's card."""
     if any(each.name == "authorize" for each in seen.plan.instructions):
         return
+    by = seen.plan.request.get("authorize_by")
+    latest = _AUTHORIZE_WITHIN_S if by is None else since_beginning(by) + _A_CALL_S
     for exchange in seen.exchanges:
-        if exchange.operation == "authorize" and exchange.at > _AUTHORIZE_WITHIN_S:
+        if exchange.operation == "authorize" and exchange.at > latest:
             yield Violation("X6", f"an authorization was sent after {exchange.at / 60:.0f} minutes")
 
 
@@ -162,6 +165,9 @@ def _says_what_was_held(seen: Witness, view: Json) -> Iterable[Violation]:
     """What the hold says was agreed is what the gateway has agreed to, where that shows one."""
     told = seen.resolved or "external_change" in seen.attentions
     if told or not seen.plan.place.raises or not view["authorized"]["amount_minor"]:
+        return
+    # A deadline does not wait for an adjust that nobody knows the outcome of: a person is told.
+    if any(e["kind"] == "adjust" and e["state"] not in DECIDED for e in view["operations"]):
         return
     said = view["authorized"]["amount_minor"]
     for book in seen.books:

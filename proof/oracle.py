@@ -136,6 +136,8 @@ class Witness:
     """The same of every cluster."""
     is_open: bool = False
     attentions: set[str] = field(default_factory=set[str])
+    attributes: Sequence[tuple[float, Json]] = ()
+    """The search attributes that the latest run has written, and when."""
     wedged: Sequence[str] = ()
     unheard: Sequence[str] = ()
     replays: Sequence[str] = ()

@@ -59,6 +59,8 @@ ACCIDENTS: Mapping[str, float] = {
 # Drawn beside those: somebody at the merchant's portal captures the hold, frees it, or gives money
 # back.
 _PORTAL_SHARE = 0.06
+# And a worker dies over a call that moves money: it is on its way, and nobody will hear of it.
+_DEATH_SHARE = 0.15
 #: Those that make more than one run of a reservation, or take from one what it knew.
 MANY_RUNS = (
     "reset",
@@ -70,6 +72,8 @@ MANY_RUNS = (
 )
 #: Those after which a worker may have heard an answer that nobody else will ever hear of.
 WORKERS_HALT = ("kill", "absence", "standstill", "server_away")
+#: A worker's death over one call, after which nobody has heard of the answer, ours or theirs.
+DEATH = "death"
 _RATES = (0.0, 0.02, 0.08, 0.08, 0.25, 0.6)
 # How often what has met bad weather meets more of it at once.
 _BURSTS = (0.0, 0.0, 0.0, 0.4, 0.8)
@@ -218,7 +222,11 @@ class _Drawing:
         accidents: tuple[Accident, ...] = ()
         if not calm:
             hours = 0.0, *(each.at for each in instructions), callers.due_s
-            drawn = *self._accidents(busy_s, life_s, hours), *self._portal(busy_s)
+            drawn = (
+                *self._accidents(busy_s, life_s, hours),
+                *self._portal(busy_s),
+                *self._deaths(hours),
+            )
             accidents = tuple(sorted(drawn, key=lambda each: each.at))
         last = max((each.at + each.lasts_s for each in accidents), default=0.0)
         return Plan(
@@ -286,6 +294,22 @@ class _Drawing:
             return ()
         at = dice.random() * busy_s * dice.choice((0.1, 1, 1))
         return (Accident(at=at, kind="portal", share=dice.random()),)
+
+    def _deaths(self, hours: tuple[float, ...]) -> tuple[Accident, ...]:
+        """A worker dies over the first call that moves money after an instruction, or two do."""
+        dice = self._dice("deaths")
+        if dice.random() >= _DEATH_SHARE:
+            return ()
+        return tuple(
+            Accident(
+                at=max(dice.choice(hours) - 0.001, 0.0),
+                kind=DEATH,
+                # The longest is past the hour by which an authorization has to be sent.
+                lasts_s=dice.choice((0.1, 5.0, 5.0, 60.0, 60.0, 1200.0)),
+                share=dice.random(),
+            )
+            for _ in range(dice.choice((1, 1, 2)))
+        )
 
     def _weather(self) -> tuple[str, ...]:
         dice = self._dice("weather")

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from proof.accidents import HAPPENS
+from proof.accidents import HAPPENS, die
 from proof.asks import minor_of
 from proof.laws import more
 from proof.laws_books import of_the_books
@@ -21,7 +21,7 @@ from proof.laws_gateways import at_the_gateway
 from proof.laws_shown import of_what_is_shown
 from proof.laws_told import of_what_was_told
 from proof.laws_wire import of_the_wire
-from proof.oracle import Violation, Witness, judge
+from proof.oracle import Json, Violation, Witness, judge
 from proof.others import Others
 from proof.people import People, payload
 from proof.plan import HOUR, Accident, Instruction, Plan, draw
@@ -105,7 +105,7 @@ class World:
         self.bank.behave(plan.rules)
         self.others = Others(plan, self.bank)
         dice = self._dice("weather in detail")
-        self.sky = Sky(plan, loop, self.bank, self.seen, dice, self.others)
+        self.sky = Sky(plan, loop, self.bank, self.seen, dice, self.others, self._dies)
         self._network = Network(self.bank, self.sky, self._operation, self._told_of_wire)
         self._workers = 0
         self._request = plan.request
@@ -207,7 +207,10 @@ class World:
         seen.unheard = self.loop.unheard
         runs = self.runs()
         seen.events = max(each.events for each in runs)
-        seen.attentions |= {reason for each in runs for reason in _attentions(each)}
+        seen.attributes = _attributes(self.temporal.current(self.workflow_id))
+        wrote = (told for each in runs for _, told in _attributes(each))
+        # What people were told, by the search attribute that lists are made of.
+        seen.attentions |= {told["CardholdAttention"] for told in wrote if _names_one(told)}
         checker = self._new_worker("checker")
         for each in runs:
             seen.replays = [*seen.replays, *checker.replayed(each)]
@@ -283,6 +286,10 @@ class World:
 
     # Accidents.
 
+    def _dies(self, worker: str, lasts_s: float) -> None:
+        self.tell("accident", f"{worker} dies over a call")
+        die(self, worker, lasts_s)
+
     async def _happen(self, accident: Accident) -> None:
         self.tell("accident", f"{accident.kind} {accident.lasts_s:g} {accident.share:.2f}")
         self.seen.happened[accident.kind] += 1
@@ -295,15 +302,17 @@ class World:
             self.seen.troubled_until = self.loop.time()
 
 
-def _attentions(run: Run) -> set[str]:
-    """What people were told, by the search attribute that lists are made of."""
-    reasons: set[str] = set()
+def _names_one(told: Json) -> bool:
+    return told.get("CardholdAttention") is not None
+
+
+def _attributes(run: Run) -> list[tuple[float, Json]]:
+    """What lists are made of, and from when on: what a run has written, one after another."""
+    written = list[tuple[float, Json]]()
     for task in run.tasks:
         for command in task.commands:
             if command.HasField("upsert_workflow_search_attributes"):
                 fields = command.upsert_workflow_search_attributes.search_attributes.indexed_fields
-                told = fields.get("CardholdAttention") if "CardholdAttention" in fields else None
-                value = json.loads(told.data) if told is not None and told.data else None
-                if isinstance(value, str):
-                    reasons.add(value)
-    return reasons
+                told = {name: json.loads(each.data or b"null") for name, each in fields.items()}
+                written.append((task.at, told))
+    return written

@@ -6,10 +6,11 @@ The network's own is told to the line; what the gateway does is armed at the ban
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 
 from proof.oracle import Witness
 from proof.others import Others
-from proof.plan import Plan
+from proof.plan import Accident, Plan
 from proof.world.bank import Bank
 from proof.world.line import Exchange, Weather
 from proof.world.loop import VirtualLoop
@@ -25,6 +26,8 @@ _RATHER = (*_VERDICTS, "overtaken")
 _AT_THE_DOOR = ("approve_less", "require_action", "late", "unanswered", "stay_pending")
 _WELCOMES = 0.25
 _REVOKED_FOR = (0, 0, 1, 3, 8)
+# Of the calls over which a worker dies: those that never leave, and those that arrive later.
+_DIES_FIRST, _ARRIVES_AFTER = 0.3, 0.8
 _REFUNDING = frozenset({"payroc", "xmoney"})
 
 
@@ -33,6 +36,7 @@ class Sky:
 
     Attributes:
         outages: From when until when the gateway is away, in the world's seconds.
+        deaths: Those that wait for a call: its worker dies over it.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - all that weather depends on
@@ -43,6 +47,7 @@ class Sky:
         seen: Witness,
         dice: random.Random,
         others: Others,
+        dies: Callable[[str, float], None],
     ) -> None:
         self._plan = plan
         self._loop = loop
@@ -56,6 +61,8 @@ class Sky:
         self._keys = random.Random(f"{plan.seed}:credentials")  # noqa: S311 - repeatable by design
         self._revoked = 0
         self._verdicts = random.Random(f"{plan.seed}:verdicts")  # noqa: S311 - repeatable by design
+        self.deaths: list[Accident] = []
+        self._dies = dies
         self.outages: list[tuple[float, float]] = []
 
     def __call__(self, exchange: Exchange) -> Weather:
@@ -69,6 +76,8 @@ class Sky:
 
     def _weather(self, exchange: Exchange) -> Weather:
         plan, now, dice = self._plan, self._loop.time(), self._dice
+        if self.deaths and self._moves(exchange):
+            return self._death(exchange, self.deaths.pop(0))
         if exchange.number <= len(plan.scripted):
             scripted = plan.scripted[exchange.number - 1]
             return self._named(scripted, exchange) if scripted else Weather()
@@ -79,14 +88,31 @@ class Sky:
             return self._named(how, exchange)
         if plan.heals_at is not None and now >= plan.heals_at:
             return Weather()
+        name = self._drawn(exchange)
+        return self._named(name, exchange) if name else Weather()
+
+    def _drawn(self, exchange: Exchange) -> str:
+        plan, dice = self._plan, self._dice
         if self._revoked and plan.rate:
             self._revoked -= 1
-            return self._named("unauthorized", exchange)
+            return "unauthorized"
         lasts = exchange.operation in self._met and self._bursts.random() < plan.bursts
         if plan.weather and (dice.random() < plan.rate or lasts):
-            return self._named(dice.choice(plan.weather), exchange)
-        verdict = self._verdict(exchange) or self._welcome(exchange)
-        return self._named(verdict, exchange) if verdict else Weather()
+            return dice.choice(plan.weather)
+        return self._verdict(exchange) or self._welcome(exchange)
+
+    @staticmethod
+    def _moves(exchange: Exchange) -> bool:
+        # Whatever it is called: a wrong turn may have another name.
+        return exchange.method != "GET" and exchange.operation not in _MOVES_NOTHING
+
+    def _death(self, exchange: Exchange, accident: Accident) -> Weather:
+        """The worker dies over a call, which may be on its way by then, for a while yet."""
+        self.trouble(accident.kind)
+        self._loop.call_soon(self._dies, exchange.worker, accident.lasts_s)
+        if accident.share < _DIES_FIRST:
+            return Weather(accident.kind, lost=True, silent=True)
+        return Weather(accident.kind, late_s=40.0 if accident.share > _ARRIVES_AFTER else 0.0)
 
     def _later(self, late: float) -> float:
         """An order of SIBS's that is called off is dead: its purchase may come at any time."""
@@ -100,9 +126,7 @@ class Sky:
         Few requests are of that kind, and so each is asked about beside the weather of all.
         """
         known = [name for name in _RATHER if name in self._plan.weather]
-        # Whatever it is called: a wrong turn may have another name.
-        moves = exchange.method != "GET" and exchange.operation not in _MOVES_NOTHING
-        if not moves or not known:
+        if not self._moves(exchange) or not known:
             return ""
         rate, dice = min(2 * self._plan.rate, _VERDICTS_MOST), self._verdicts
         return dice.choice(known) if dice.random() < rate else ""
