@@ -18,6 +18,7 @@ from proof.laws import more
 from proof.laws_books import of_the_books
 from proof.laws_calm import of_calm
 from proof.laws_gateways import at_the_gateway
+from proof.laws_kept import of_what_is_kept
 from proof.laws_shown import of_what_is_shown
 from proof.laws_told import of_what_was_told
 from proof.laws_wire import of_the_wire
@@ -83,6 +84,7 @@ def play_plan(plan: Plan) -> Result:
             *of_calm(seen),
             *of_the_wire(seen),
             *at_the_gateway(seen),
+            *of_what_is_kept(seen),
         ],
         seen,
         world.runs(),

@@ -1,0 +1,212 @@
+"""Laws of what is kept beside the money: whose word it was, under which name, and since when.
+
+They need what was shown, and what was asked for; no books but for the names that those know.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from proof.asks import Instruction, minor_of, since_beginning
+from proof.laws_shown import all_shown
+from proof.oracle import DECIDED, FINAL, Violation, Witness, derived_reference
+from proof.plan import DEATH, MANY_RUNS, WORKERS_HALT
+
+Json = Mapping[str, Any]
+
+_UNDECIDED = frozenset({"sent", "unknown"})
+_REFUSED_KEPT = 50
+_A_MOMENT_S = 0.002
+# What a slow worker's next tasks take, with a call between them.
+_SOON_S = 120.0
+#: Until a person is told of an unknown outcome, and how long a declined hold waits for a card.
+_LOOK_UP_FOR_S = 900.0
+_DECLINED_S = 1_800.0
+_WAITS_OPEN = frozenset({"authorized", "partially_captured"})
+
+
+def of_what_is_kept(seen: Witness) -> Iterable[Violation]:
+    """Every law of these that was broken, by the first hold that breaks it."""
+    yield from _of_the_lists(seen)
+    said: set[tuple[str, str]] = set()
+    alone = not any(seen.plan.has(kind) for kind in (*MANY_RUNS, "lie"))
+    awake = alone and not any(seen.plan.has(kind) for kind in (*WORKERS_HALT, DEATH, "restore"))
+    words = _words(seen)
+    for at, hold in all_shown(seen):
+        found = [*_of_its_times(at, hold), *_of_its_kept(hold), *_of_its_names(seen, hold)]
+        if alone:
+            found += _of_whose_word(seen, hold, words)
+        if awake and not seen.resolved and at < float("inf"):
+            found += [*_of_its_hours(at, hold), *_of_who_is_told(at, hold)]
+        for law, what in found:
+            if (law, what) not in said:
+                said.add((law, what))
+                yield Violation(law, f"at {at:.0f} s {what}")
+
+
+def _of_the_lists(seen: Witness) -> Iterator[Violation]:
+    """Whoever lists reservations sees each as it stands: its attention always, all at its end."""
+    view = seen.view
+    if any(seen.plan.has(kind) for kind in (*MANY_RUNS, "terminate")) or view is None:
+        return
+    for glance in seen.glances:
+        listed = _listed(seen, glance.at).get("CardholdAttention")
+        attention = glance.hold["attention"]
+        if listed != (attention and attention["reason"]):
+            yield Violation("V12", f"at {glance.at:.0f} s {listed} is listed, and not {attention}")
+    if view["closed_at"] is None or seen.is_open:
+        return
+    listed = _listed(seen, float("inf"))
+    for name, wanted in _wanted(view).items():
+        if listed.get(name) != wanted:
+            yield Violation("V12", f"at its end {name} is {listed.get(name)}, and not {wanted}")
+
+
+def _listed(seen: Witness, at: float) -> dict[str, Any]:
+    listed: dict[str, Any] = {}
+    for written_at, told in seen.attributes:
+        if written_at <= at:
+            listed |= told
+    return listed
+
+
+def _wanted(view: Json) -> dict[str, Any]:
+    return {
+        "CardholdState": view["state"],
+        "CardholdGateway": view["gateway"],
+        "CardholdAttention": None,
+        "CardholdBooking": view["booking"],
+        "CardholdProperty": view["property"],
+        "CardholdCurrency": view["authorized"]["currency"],
+        "CardholdRemaining": 0,
+        "CardholdCaptured": view["captured"]["amount_minor"],
+    }
+
+
+def _of_its_times(at: float, hold: Json) -> Iterator[tuple[str, str]]:
+    """Nothing is said to have happened later than it is told."""
+    names = ("created_at", "authorized_at", "closed_at")
+    told = [(name, hold[name]) for name in names]
+    for each in hold["operations"]:
+        told += [(f"{each['operation_id']} {n}", each[n]) for n in ("requested_at", "decided_at")]
+    attention = hold["attention"]
+    if attention is not None:
+        told.append(("attention", attention["since"]))
+    told += [("refused", each["at"]) for each in hold["refused"]]
+    for name, hour in told:
+        if hour is not None and since_beginning(hour) > at + _A_MOMENT_S:
+            yield "V7", f"{name} is {hour}, which is to come"
+    doubt = sum(
+        each["amount"]["amount_minor"]
+        for each in hold["operations"]
+        if each["kind"] == "authorize" and each["state"] in _UNDECIDED
+    )
+    if hold["in_doubt"]["amount_minor"] != doubt:
+        yield "V8", f"{hold['in_doubt']['amount_minor']} are in doubt, and not {doubt}"
+
+
+def _of_its_kept(hold: Json) -> Iterator[tuple[str, str]]:
+    kept, total = hold["refused"], hold["refused_total"]
+    if len(kept) != min(total, _REFUSED_KEPT):
+        yield "V9", f"of {total} that were refused {len(kept)} are kept"
+    if not all(each["why"] for each in kept):
+        yield "V9", "something was refused, and nobody says why"
+    if hold["attention"] is not None and not hold["attention"]["detail"]:
+        yield "V9", "somebody is to look, and is not told at what"
+
+
+def _of_its_names(seen: Witness, hold: Json) -> Iterator[tuple[str, str]]:
+    """What the gateway's portal finds things by is what they were sent under."""
+    plan = seen.plan
+    if seen.resolved or plan.adopts:
+        return
+    workflow_id = f"reservation-{plan.request['reservation_id']}"
+    for each in hold["operations"]:
+        reference = each["reference"]
+        if reference is None:
+            continue
+        if reference != derived_reference(
+            plan.place, workflow_id, each["kind"], each["command_id"]
+        ):
+            yield "V10", f"{each['operation_id']} is said to go by {reference}"
+    if hold["state"] in _WAITS_OPEN and not any(
+        each["reference"] == hold["gateway_reference"]
+        for each in hold["operations"]
+        if each["kind"] == "authorize"
+    ):
+        yield "V10", f"the hold is said to go by {hold['gateway_reference']}, and no card does"
+
+
+def _words(seen: Witness) -> Mapping[str, Instruction]:
+    """Whose instruction goes by a name, where it is one's alone."""
+    named = [each for each in seen.plan.instructions if each.command_id and each.is_valid]
+    times = Counter(each.command_id for each in named)
+    return {each.command_id or "": each for each in named if times[each.command_id] == 1}
+
+
+def _of_whose_word(
+    seen: Witness, hold: Json, words: Mapping[str, Instruction]
+) -> Iterator[tuple[str, str]]:
+    """An operation is said to be asked for by whoever did, when they did, and for as much."""
+    for each in hold["operations"]:
+        name = each["command_id"].partition("~")[0]
+        asked = words.get(name)
+        if asked is None:
+            if name in {"deadline", "cancel"} and each["operator"] is not None:
+                yield "V11", f"{each['operation_id']} is said to be {each['operator']}'s"
+            continue
+        body = asked.body or {}
+        for field in ("operator", "reason"):
+            if each[field] != body.get(field):
+                yield "V11", f"the {field} of {each['operation_id']} is {each[field]}"
+        if since_beginning(each["requested_at"]) < asked.at - _A_MOMENT_S:
+            yield "V11", f"{each['operation_id']} was asked for at {each['requested_at']}"
+        named = each["kind"] == asked.name and "amount" in body and not seen.resolved
+        if named and each["amount"]["amount_minor"] != minor_of(body["amount"]):
+            yield "V11", f"{each['operation_id']} is of {each['amount']}"
+
+
+def _of_its_hours(at: float, hold: Json) -> Iterator[tuple[str, str]]:
+    """What stands still past its hour, with nothing under way, has a person told."""
+    resting = all(each["state"] in DECIDED for each in hold["operations"])
+    if hold["attention"] is not None:
+        return
+    due = None if _was_tried_in_vain(hold) else hold["deadline"]
+    if hold["state"] in _WAITS_OPEN and resting and due and at > since_beginning(due) + _SOON_S:
+        decided = max(since_beginning(each["decided_at"]) for each in hold["operations"])
+        if at > decided + _SOON_S:
+            yield "X7", f"{hold['state']}, past its deadline, and nobody was told"
+    if hold["state"] == "declined" and resting:
+        decided = max(since_beginning(each["decided_at"]) for each in hold["operations"])
+        if at > decided + _DECLINED_S + _SOON_S:
+            yield "X7", "declined, and waits for another card for ever"
+    ends_at = hold["action"] and hold["action"]["expires_at"]
+    waits = hold["state"] == "action_required" and ends_at
+    if waits and at > since_beginning(ends_at) + _SOON_S:
+        yield "X7", "it is still the guest's turn, after their time"
+
+
+def _was_tried_in_vain(hold: Json) -> bool:
+    """After a refused capture of its own the plan waits, for half of the margin."""
+    tried = (e for e in hold["operations"] if e["command_id"].partition("~")[0] == "deadline")
+    return any(each["kind"] == "capture" and each["state"] != "done" for each in tried)
+
+
+def _of_who_is_told(at: float, hold: Json) -> Iterator[tuple[str, str]]:
+    """Of what nobody could look up in its time a person is told, and of what was refused."""
+    if hold["state"] in FINAL:
+        return
+    if hold["attention"] is not None:
+        return
+    since = 0.0
+    for each in hold["operations"]:
+        since = max(since, since_beginning(each["requested_at"]))
+        if each["state"] == "unknown" and at > since + _LOOK_UP_FOR_S + _SOON_S:
+            yield "L9", f"{each['operation_id']} is unknown, and nobody was told"
+        since = max(since, since_beginning(each["decided_at"] or each["requested_at"]))
+    for last in hold["operations"][-1:]:
+        refused = last["state"] == "declined" and last["kind"] in {"capture", "release"}
+        if refused and hold["state"] in _WAITS_OPEN:
+            yield "L9", f"{last['operation_id']} was refused, and nobody was told"
