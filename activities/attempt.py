@@ -33,7 +33,7 @@ from domain.outcome import (
     Pending,
 )
 from domain.patience import pause, within_bounds
-from domain.verdict import verdict
+from domain.verdict import may_be_adopted, verdict
 from gateways.errors import (
     GatewayError,
     NoAnswer,
@@ -97,7 +97,7 @@ class Attempt:
             detail = "return_url must be on a host that the account allows"
             return self._not_done(detail, ErrorType.INVALID_REQUEST, "return_url")
         if self._call.adopts:
-            return self._adopted(await gateway.look_up(self._named))
+            return self._adopted(await gateway.look_up(self._named), gateway.capabilities)
         if self._call.send_by is not None and self._now >= self._call.send_by:
             return await self._too_late(gateway, self._call.send_by)
         return await self._send(gateway)
@@ -243,7 +243,7 @@ class Attempt:
 
     async def _look_up(self, gateway: Gateway) -> Settled:
         if self._call.adopts:
-            return self._adopted(await gateway.look_up(self._named))
+            return self._adopted(await gateway.look_up(self._named), gateway.capabilities)
         return await self._look(gateway, self._call.absent_after)
 
     async def _look(self, gateway: Gateway, proof_from: datetime | None) -> Settled:
@@ -291,14 +291,14 @@ class Attempt:
                 message = "the gateway has taken it in and not decided it"
                 raise Undecided(message, payment.payment_id if payment else None)
 
-    def _adopted(self, payment: Payment | None) -> Settled:
+    def _adopted(self, payment: Payment | None, can: Capabilities) -> Settled:
         """A hold made elsewhere: it has to be open, and of the amount that was asked for."""
         if payment is None:
             detail = "payment_method.token names no payment at the gateway"
             return self._not_done(detail, ErrorType.INVALID_REQUEST, "payment_method.token")
         if payment.state is PaymentState.PENDING:
             raise _StillPending
-        if self._call.look_first and payment.state is not PaymentState.DECLINED:
+        if self._call.look_first and may_be_adopted(self._call, payment, can):
             # An earlier run of this reservation has adopted it, and gone on from there.
             return self._settled(Ending.DONE, payment)
         if payment.state is not PaymentState.OPEN:

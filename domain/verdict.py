@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cardhold.hold import OperationKind
 from domain.calls import Call, Ending
+from domain.capabilities import Capabilities
 from domain.outcome import Payment, PaymentState, Said
 
 # Nothing is on the card any more, whoever did it.
@@ -35,6 +36,18 @@ def verdict(call: Call, payment: Payment | None) -> Ending | None:
     if payment.state is PaymentState.PENDING:
         return None
     return _by_its_state(call, payment)
+
+
+def may_be_adopted(call: Call, payment: Payment, can: Capabilities) -> bool:
+    """Whether an earlier run may have taken over a hold made elsewhere, and gone on from there.
+
+    It has not where the hold is still of another amount than was asked for: only an account that
+    changes what is held, and shows that, can have made it so since.
+    """
+    is_whole = payment.state is PaymentState.OPEN and not payment.captured.amount_minor
+    if not can.shows_later or (is_whole and not (can.raises or can.lowers)):
+        return payment.state is PaymentState.OPEN and payment.authorized == call.amount
+    return payment.state is not PaymentState.DECLINED
 
 
 def _by_its_state(call: Call, payment: Payment) -> Ending | None:
