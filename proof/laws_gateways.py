@@ -128,10 +128,19 @@ def _said_done(seen: Witness, view: Json) -> Iterable[Violation]:
         return
     workflow_id = f"reservation-{plan.request['reservation_id']}"
     booked = {(e["key"], e["kind"]) for book in seen.books for e in book["effects"]}
+    placed = {b["payment_id"] for b in seen.books for e in b["effects"] if e["kind"] == "authorize"}
+    # Another card may have been given after it.
+    never_held = {
+        each["command_id"]
+        for each in view["operations"]
+        if (each["kind"], each["state"]) == ("authorize", "declined")
+        and each["payment_id"] not in placed
+    }
     for each in view["operations"]:
         kind = each["kind"]
         # What the guest was never back for holds nothing, and calling it off frees nothing.
-        holds = kind != "release" or view["authorized"]["amount_minor"]
+        off = each["payment_id"] is None and each["command_id"].partition("~")[0] in never_held
+        holds = kind != "release" or (view["authorized"]["amount_minor"] and not off)
         if each["state"] != "done" or kind not in effects or not holds:
             continue
         its = plan.place, workflow_id, kind, each["command_id"]
