@@ -516,7 +516,9 @@ def _machinery(seen: Witness) -> Iterable[Violation]:
         yield Violation("L6", f"an error that nobody heard: {error}")
     for difference in seen.replays[:1]:
         yield Violation("D1", difference)
-    operations = len(seen.view["operations"]) if seen.view is not None else 0
+    # Of two clusters' runs, that with the most of both.
+    shown = [view for view in (seen.view, *seen.views) if view is not None]
+    operations = max((len(view["operations"]) for view in shown), default=0)
     if seen.events > EVENTS_MAX + _EVENTS_AN_OPERATION * operations and not _was_lied_to(seen):
         yield Violation("L7", f"{seen.events} events of history")
 
