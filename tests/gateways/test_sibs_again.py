@@ -97,19 +97,29 @@ async def test_the_cancellation_goes_by_a_reference_of_its_own_and_for_all_of_th
     assert f'"originalTransaction":{{"id":"{STALE_ID}"}}' in sent
 
 
-@pytest.mark.parametrize(
-    "cancellation",
-    [
-        problem(400, "E0101"),
-        problem(400, "E0119"),
-        step(CANCELLED, "100.00", paymentStatus="Declined"),
-        step(CANCELLED, "100.00", paymentStatus="Error", returnStatus={"statusCode": "E0119"}),
-    ],
-)
+REFUSALS = [
+    problem(400, "E0101"),
+    problem(400, "E0119"),
+    step(CANCELLED, "100.00", paymentStatus="Declined"),
+    step(CANCELLED, "100.00", paymentStatus="Error", returnStatus={"statusCode": "E0119"}),
+]
+
+
+@pytest.mark.parametrize("cancellation", REFUSALS)
 async def test_a_documented_refusal_to_cancel_is_final_too(cancellation: object) -> None:
     where = site(STALE, FRESH, later=cancellation)
     assert isinstance(await sibs(where).authorize(authorize(patient=True)), Approved)
     assert where.paths[-1] == PURCHASE
+
+
+@pytest.mark.parametrize("cancellation", REFUSALS)
+async def test_but_not_of_an_order_whose_purchase_another_run_may_have_sent_just_now(
+    cancellation: object,
+) -> None:
+    where = site(STALE, FRESH, later=cancellation)
+    with pytest.raises(NotSent):
+        await sibs(where).authorize(authorize(look_first=True))
+    assert where.paths == [LOOK, CANCEL]
 
 
 @pytest.mark.parametrize(

@@ -146,18 +146,22 @@ class Placing:
         reference = bodies.reference_of_cancelled(named.reference, payment_id)
         body = bodies.follow_up(payment_id, amount, reference, self._site.terms, self._now())
         answer = await self._line.post(f"{path_of(payment_id)}/cancellation", body, until)
-        if declined(answer) is not None:
-            return
         if answer.status in ANSWERED:
             found = read(Transaction, answer, gateway=NAME)
             check(found, reference=reference, amount=amount)
-            if said_of(found) is Said.PENDING:
+            said = said_of(found)
+            if said is Said.PENDING:
                 raise Undecided(f"{NAME}: the order before it is not cancelled yet")
-            return
-        error = refusal(answer, named.call.kind)
-        # Refused for good: by now a purchase of it would have been booked, or never will be.
-        if not isinstance(error, Refused):
-            raise error
+            if said is Said.DONE:
+                return
+        elif declined(answer) is None:
+            error = refusal(answer, named.call.kind)
+            if not isinstance(error, Refused):
+                raise error
+        # Refused for good. Of an earlier attempt of ours a purchase would have been booked by now,
+        # or never will be; another run's may have been sent just now.
+        if not named.call.patient:
+            raise Undecided(f"{NAME}: the order before it can't be cancelled, and may be purchased")
 
     async def _must_be_found(self, named: Named, order: OrderAnswer, until: float) -> None:
         """Hold the look-up that found nothing against an order that is surely there.
