@@ -115,10 +115,14 @@ class Sky:
         return Weather(accident.kind, late_s=40.0 if accident.share > _ARRIVES_AFTER else 0.0)
 
     def _later(self, late: float) -> float:
-        """An order of SIBS's that is called off is dead: its purchase may come at any time."""
+        """An order of SIBS's that is called off is dead: its purchase may come at any time.
+
+        Where that is refused, only the gateway's processing time is left to go by.
+        """
         if self._plan.place.gateway != "sibs":
             return late
-        return self._verdicts.choice((late, 400.0, 1000.0))
+        drawn = self._verdicts.choice((late, 400.0, 1000.0))
+        return late if "decline" in self._plan.weather else drawn
 
     def _verdict(self, exchange: Exchange) -> str:
         """What becomes of what moves money, where the swarm knows of it; "" for what was asked for.
