@@ -137,15 +137,17 @@ def _again(
     """The same once more, after the last time may have been carried out."""
     place = seen.plan.place
     keyed = each.operation in place.keyed
+    # What comes to an attempt that was given up tells the next one nothing.
+    heard = before.seen_at is not None and before.seen_at <= each.at
     # A body that ends too soon may look whole where nobody has said how long it is.
-    whole = before.seen and before.fault != "truncate"
+    whole = heard and before.fault != "truncate"
     if looked_at <= before.at:
         if whole or not keyed:
             how = f"after {before.status}" if whole else "without an answer"
             yield Violation("W4", f"{each.operation} was sent again {how}, and no look between")
         elif each.at - since > _KEY_S:
             yield Violation("W5", f"{each.operation} was sent again under a key that is dead")
-    elif not keyed and not before.seen:
+    elif not keyed and not heard:
         processing = _PROCESSING_S_AT.get(place.gateway, _PROCESSING_S)
         if looked_at < before.at + 0.95 * processing:
             waited = looked_at - before.at

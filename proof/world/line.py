@@ -33,6 +33,7 @@ class Exchange:
         arrived_at: When the gateway began with it; None while, or if, it never did.
         status: Of the answer as the gateway gave it.
         seen: Whether the client has the whole of it.
+        seen_at: Since when; that may be after the attempt was given up.
         fault: What the weather did to it.
     """
 
@@ -48,6 +49,7 @@ class Exchange:
     arrived_at: float | None = None
     status: int | None = None
     seen: bool = False
+    seen_at: float | None = None
     fault: str = ""
 
     @property
@@ -182,7 +184,8 @@ class Line(httpx.AsyncBaseTransport):
             await self._silence(weather)
         if reply.status == 0:
             raise httpx.RemoteProtocolError("closed without an answer")
-        exchange.seen = not reply.broken
+        if not reply.broken:
+            exchange.seen, exchange.seen_at = True, asyncio.get_running_loop().time()
         return httpx.Response(
             reply.status, headers=dict(reply.headers), stream=_Body(reply), request=request
         )
