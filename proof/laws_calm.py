@@ -73,13 +73,15 @@ def _as_foretold(seen: Witness, model: Foretold) -> Generator[Violation, None, b
     """Live through it side by side; whether the end can be told too."""
     asked: list[Instruction | Glance] = [*seen.plan.instructions, *seen.glances]
     was_declined = model.declined_at is not None
+    # While the authorization, or anything else, is under way, either may be shown.
+    hours = [0.0, *(each.at for each in seen.plan.instructions)]
     for each in sorted(asked, key=lambda one: one.at):
         model.pass_to(each.at - _TAKES_S)
         if _is_near(each.at, model.next_hour()):
             return False
         model.pass_to(each.at)
         if isinstance(each, Glance):
-            if not any(abs(each.at - i.at) < _TAKES_S for i in seen.plan.instructions):
+            if not any(abs(each.at - at) < _TAKES_S for at in hours):
                 yield from _glanced(model, each)
             continue
         if model.is_over:
