@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import Any
 
 from proof.asks import since_beginning
-from proof.oracle import DECIDED, Violation, Witness, derived_key, derived_reference
+from proof.oracle import DECIDED, Violation, Witness, derived_key, derived_reference, own
 from proof.plan import HOUR, MANY_RUNS
 
 Json = Mapping[str, Any]
@@ -72,7 +72,8 @@ def _all_or_nothing(seen: Witness) -> Iterable[Violation]:
     asked = seen.plan.request["amount"]["amount_minor"]
     for book in seen.books:
         placed = next((e for e in book["effects"] if e["kind"] == "authorize"), None)
-        if placed and placed["amount_minor"] < asked and book["captured_minor"]:
+        taken = any(effect["kind"] == "capture" for effect in own(book))
+        if placed and placed["amount_minor"] < asked and taken:
             yield Violation("S7", f"money was taken out of {placed['amount_minor']} of {asked}")
 
 
@@ -120,19 +121,21 @@ def _of_use(seen: Witness) -> Iterable[Violation]:
 
 def _in_order(seen: Witness, view: Json) -> Iterable[Violation]:
     """What came first is carried out first."""
-    names = [each["command_id"] for each in view["operations"]]
+    # One name for two kinds of instructions is refused to the second.
+    names = [(each["kind"], each["command_id"]) for each in view["operations"]]
     sent = [
         (seen.sent_at[number], each)
         for number, each in enumerate(seen.plan.instructions)
         if number in seen.sent_at
-        and each.command_id in names
+        and (each.name, each.command_id) in names
         and not each.repeats
         and each.name in _QUEUED
     ]
     for (at, first), (later, second) in pairwise(sorted(sent, key=lambda pair: pair[0])):
         # In one workflow task, signals come before updates.
         apart = later - at >= 1 and not (second.is_signal and not first.is_signal)
-        if apart and names.index(first.command_id or "") > names.index(second.command_id or ""):
+        turn, next_turn = (names.index((e.name, e.command_id)) for e in (first, second))
+        if apart and turn > next_turn:
             yield Violation("X4", f"{second} was carried out before {first}")
 
 
@@ -170,9 +173,16 @@ def _says_what_was_held(seen: Witness, view: Json) -> Iterable[Violation]:
     if any(e["kind"] == "adjust" and e["state"] not in DECIDED for e in view["operations"]):
         return
     said = view["authorized"]["amount_minor"]
+    # Of an adjust that the deadline has overtaken it says itself that nobody knows.
+    may_be = {each["amount"]["amount_minor"] for each in _undecided(view, "adjust")}
     for book in seen.books:
-        if book["payment_id"] == view["payment_id"] and book["authorized_minor"] != said:
+        its = book["payment_id"] == view["payment_id"]
+        if its and book["authorized_minor"] not in {said, *may_be}:
             yield Violation("R2", f"{book['authorized_minor']} were held, and the hold says {said}")
+
+
+def _undecided(view: Json, kind: str) -> Iterable[Json]:
+    return (e for e in view["operations"] if e["kind"] == kind and e["state"] not in DECIDED)
 
 
 def _said_not_done(seen: Witness, view: Json) -> Iterable[Violation]:
