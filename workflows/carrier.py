@@ -249,7 +249,20 @@ class Carrier:
         gone = ended is not None and ended.ending in endings
         release.state = OperationState.DONE if gone else OperationState.DECLINED
         release.decided_at = workflow.now()
+        self._desk.served(release)
+        told = self._record.attention
+        if told is not None and told.operation_id == release.operation_id:
+            self._record.end_attention(AttentionReason.OUTCOME_UNKNOWN)
+        if gone and ended is not None and ended.payment is not None:
+            self._tell_of_what_is_taken(ended.payment)
         return gone
+
+    def _tell_of_what_is_taken(self, payment: Payment) -> None:
+        """Out of what was of no use, and was to be freed, somebody else may have taken money."""
+        if payment.captured.amount_minor > self._record.ledger.captured_minor:
+            told = f"{payment.payment_id} was to be released, and {payment.captured} was taken"
+            now = workflow.now()
+            self._record.raise_attention(AttentionReason.EXTERNAL_CHANGE, now, told)
 
     def release(self, amount_minor: int, for_: Entry) -> Entry:
         """A release that follows from another operation, not yet sent."""
