@@ -251,7 +251,8 @@ def _when_it_is_due(seen: Witness, view: Json) -> Iterator[Violation]:
     for each in view["operations"]:
         since, until = each["requested_at"], each["decided_at"]
         under_way = until is None or _instant(until) > due - _AT_ONCE
-        if each["kind"] != "adjust" and _instant(since) <= due and under_way:
+        # What came before its hour goes first, and its turn may come a moment after.
+        if each["kind"] != "adjust" and _instant(since) <= due + _AT_ONCE and under_way:
             return
     late = min(by_plan) - due
     if late > _AT_ONCE:
