@@ -24,6 +24,9 @@ _EFFECTS: Mapping[str, Mapping[str, str]] = {
     "stax": {"capture": "capture"},
 }
 
+# All that becomes of a hold that nobody touches.
+_PLACED_AND_LAPSED = 2
+
 
 def at_the_gateway(seen: Witness) -> Iterable[Violation]:
     """Every law of these that was broken."""
@@ -70,8 +73,9 @@ _TOLD = ("authorized", "captured", "released")
 def _of_strangers(seen: Witness) -> Iterable[Violation]:
     """Whose hold it is not, nothing is done to."""
     for book in seen.strange:
-        for effect in book["effects"]:
-            if not effect["by_others"] and effect["kind"] not in {"authorize", "expire"}:
+        for number, effect in enumerate(book["effects"]):
+            placing = {"authorize"} if number else {"authorize", "decline"}
+            if not effect["by_others"] and effect["kind"] not in {*placing, "expire"}:
                 said = f"{effect['kind']} of {effect['amount_minor']}"
                 yield Violation("G1", f"another guest's hold has seen a {said}")
 
@@ -160,6 +164,18 @@ def _figures(seen: Witness, view: Json) -> Iterable[Violation]:
     lapsed = 0 if tells else sum(effect["amount_minor"] for effect in expired)
     # To lower a hold is to free a part of it here, and a smaller total there.
     said = view["authorized"]["amount_minor"] - view["released"]["amount_minor"]
-    booked = sum(book["authorized_minor"] - book["released_minor"] for book in seen.books)
+    asked = seen.plan.request["amount"]["amount_minor"]
+    booked = sum(
+        book["authorized_minor"] - book["released_minor"]
+        for book in seen.books
+        if not _lapsed_unused(book, asked)
+    )
     if said not in {booked, booked - lapsed}:
         yield Violation("G4", f"{booked} were taken or lapsed, and the hold says {said}")
+
+
+def _lapsed_unused(book: Json, asked: int) -> bool:
+    """Whether it was approved for less than was asked, and has lapsed before it was given back."""
+    first, last = book["effects"][0], book["effects"][-1]
+    is_less = first["kind"] == "authorize" and first["amount_minor"] < asked
+    return is_less and len(book["effects"]) == _PLACED_AND_LAPSED and last["kind"] == "expire"
