@@ -444,10 +444,14 @@ def _is_about_gone(seen: Witness, book: Json) -> bool:
 
 
 def _was_told_of_another_card(seen: Witness) -> bool:
-    """Whether a person was told that a run before this one may hold on another card."""
+    """Whether a person was told that a run before this one may hold on another card.
+
+    Where the first card's refusal has left nothing at the gateway, nobody can know of the other.
+    """
     gave = any(each.name == "authorize" for each in seen.plan.instructions)
     again = any(seen.plan.has(kind) for kind in ("terminate_and_start", "restore", "reset_alone"))
-    return gave and again and "external_change" in seen.attentions
+    shown = any(book["state"] == "declined" for book in seen.books)
+    return gave and again and ("external_change" in seen.attentions or not shown)
 
 
 def _was_lied_to(seen: Witness) -> bool:
