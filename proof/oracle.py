@@ -31,6 +31,8 @@ DECIDED = frozenset({"done", "declined", "not_done"})
 _PARTS = ("captured", "released", "expired", "remaining")
 # A hold that is found ages from the gateway's stamp, whose clock may be off.
 _CLOCKS_DIFFER_S = 900.0
+# How long a request may be on its way, or be worked at.
+_ON_ITS_WAY_S = 120.0
 #: What an update may fail with; anything else is no answer.
 ERRORS = frozenset(
     {
@@ -187,12 +189,34 @@ def _money(seen: Witness) -> Iterable[Violation]:
     ]
     yield from _captures_wanted(plan, captures, seen)
     for book in ours:
-        if any(effect["kind"] == "refund" for effect in own(book)):
+        refunds = [effect for effect in own(book) if effect["kind"] == "refund"]
+        if not all(_was_on_its_way(seen, book, effect) for effect in refunds):
             yield Violation("S5", f"{book['payment_id']} was refunded, which nobody asked for")
         authorizes = {e["key"] for e in book["effects"] if e["kind"] == "authorize"}
         if any(e["kind"] == "capture" and e["key"] in authorizes for e in book["effects"]):
             yield Violation("S6", f"{book['payment_id']} was captured by its own authorization")
         yield from _releases_wanted(plan, book, seen)
+
+
+def _was_on_its_way(seen: Witness, book: Json, refund: Json) -> bool:
+    """Whether others took money while the release was on its way that has given it back.
+
+    Where one request frees a hold and gives back what was captured, nothing can prevent that.
+    """
+    taken = [
+        since_beginning(effect["at"])
+        for effect in book["effects"]
+        if effect["by_others"] and effect["kind"] == "capture" and effect["at"] <= refund["at"]
+    ]
+    taken_at = max(taken, default=0.0) - seen.plan.skew_s
+    since = since_beginning(refund["at"]) - seen.plan.skew_s - _ON_ITS_WAY_S
+    return any(
+        each.operation == "release"
+        and book["payment_id"] in each.path
+        and since < each.at < taken_at
+        for each in seen.exchanges
+        if each.seen_at is None or each.seen_at > taken_at
+    )
 
 
 def _twice(ours: Sequence[Json], seen: Witness) -> Iterable[Violation]:
