@@ -176,7 +176,9 @@ class Plan:
     def ends_at(self) -> float:
         """When the world ends: long after everything has healed and every hold has lapsed."""
         healed = self.heals_at if self.heals_at is not None else self.gone_at
-        return max(healed, 0) + max(self.life_s, self.known_life_s) + 3 * DAY
+        # Nobody tells a person anything while no worker is there.
+        back = max((each.at + each.lasts_s for each in self.accidents), default=0.0)
+        return max(healed, back) + max(self.life_s, self.known_life_s) + 3 * DAY
 
     def has(self, kind: str) -> bool:
         """Whether such an accident happens."""
