@@ -218,11 +218,14 @@ def _no_is_no(seen: Witness) -> Iterator[Violation]:
     if any(book["refunded_minor"] for book in seen.books):
         return  # somebody has given it back before anybody looked: then it looks as if never taken
     workflow_id = f"reservation-{seen.plan.request['reservation_id']}"
+    others_took = any(e["by_others"] and e["kind"] == "capture" for e in _effects(seen))
     for number, asked in enumerate(seen.plan.instructions):
         if not _is_refused_for_good(seen, number, asked) or seen.resolved:
             continue
-        if asked.name == "adjust" and "external_change" in seen.attentions:
-            continue  # once somebody has taken of the hold, no gateway shows what its total was
+        if "external_change" in seen.attentions and (asked.name == "adjust" or others_took):
+            # Once somebody has taken of the hold, no gateway shows what its total was, nor who
+            # has taken which part of what is gone.
+            continue
         name = asked.command_id or ""
         its = seen.plan.place, workflow_id, asked.name, name
         names = {derived_key(*its), derived_reference(*its)}
