@@ -62,7 +62,8 @@ def _fits(seen: Witness, told: Told, hold: Json) -> Iterator[tuple[str, str]]:
 
 def _has_a_reason(seen: Witness, told: Told, hold: Json) -> Iterator[tuple[str, str]]:
     ended = {each["state"] for each in own_operations(told.instruction, hold)}
-    wrong = is_wrong(told.instruction, hold, told.at)
+    # The hold that is shown is the one at the task's end: another plan may have come in the task.
+    wrong = is_wrong(told.instruction, hold, told.at) or _comes_with_another_plan(seen, told)
     if told.error == "Declined" and not ended & {"declined", "not_done"}:
         yield "A3", f"its operations are {sorted(ended)}"
     if told.error == "Closed" and hold["state"] not in FINAL and not seen.plan.adopts_in_vain:
@@ -71,6 +72,17 @@ def _has_a_reason(seen: Witness, told: Told, hold: Json) -> Iterator[tuple[str, 
         yield "A6", "nobody else goes by this name"
     if told.error == "InvalidRequest" and not wrong and not seen.plan.adopts_in_vain:
         yield "A7", "nothing is wrong with it"
+
+
+def _comes_with_another_plan(seen: Witness, told: Told) -> bool:
+    if told.instruction.name not in {"reschedule", "capture"}:
+        return False
+    others = [
+        number
+        for number, each in enumerate(seen.plan.instructions)
+        if each.name == "reschedule" and each is not told.instruction
+    ]
+    return any(told.asked_at <= seen.sent_at.get(each, -1.0) <= told.at for each in others)
 
 
 def own_operations(asked: Instruction, hold: Json) -> list[Json]:
