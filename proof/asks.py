@@ -173,7 +173,10 @@ class Callers:
         if drawn and last_minute.random() < 0.2 and self.due_s < self._life_s:
             # Whoever is late: the plan acts in the very moment.
             before = last_minute.choice((600.0, 20.0, 2.0, 0.01, 0.01, 0.0, 0.0, -0.01))
-            drawn[-1] = replace(drawn[-1], at=max(self.due_s - before, 1.0))
+            # A new total rather than anything else: the plan overtakes it.
+            adjusts = [number for number, each in enumerate(drawn) if each.name == "adjust"]
+            late = last_minute.choice(adjusts or [len(drawn) - 1])
+            drawn[late] = replace(drawn[late], at=max(self.due_s - before, 1.0))
         return tuple(sorted(self._named_twice(drawn), key=lambda each: each.at))
 
     def _one_by_one(self, dice: random.Random, busy_s: float) -> tuple[Instruction, ...]:

@@ -24,6 +24,7 @@ IN_WORKFLOW = (
         '"""An unknown adjust does not delay what the plan does at its hour."""\n',
         '"""Nothing overtakes what is under way."""\n        return False\n',
         "first things first",
+        place="payroc",
     ),
     Defect(
         "partial_approval_not_given_back",
@@ -92,13 +93,6 @@ IN_WORKFLOW = (
         "for ask in (*self.inbox.waiting, *self.inbox.at_once):",
         "for ask in self.inbox.at_once:",
         "after the end nobody waits any more",
-    ),
-    Defect(
-        "run_ends_before_its_answers",
-        _RESERVATION,
-        "            await keeper.until_answered()\n",
-        "",
-        "the run's result is the answer",
     ),
     Defect(
         "signal_raises",
