@@ -172,7 +172,7 @@ class Callers:
         last_minute = self._dice("last minute")
         if drawn and last_minute.random() < 0.2 and self.due_s < self._life_s:
             # Whoever is late: the plan acts in the very moment.
-            before = last_minute.choice((600.0, 20.0, 2.0, 0.01, 0.01, 0.0, 0.0, -0.01))
+            before = last_minute.choice((60.0, 20.0, 20.0, 2.0, 0.01, 0.0, 0.0, -0.01))
             # A new total rather than anything else: the plan overtakes it.
             adjusts = [number for number, each in enumerate(drawn) if each.name == "adjust"]
             late = last_minute.choice(adjusts or [len(drawn) - 1])

@@ -80,7 +80,8 @@ _BURSTS = (0.0, 0.0, 0.0, 0.4, 0.8)
 # How many seeds know perfect calm, where every answer can be foretold.
 _CALM = 0.18
 # How many seeds know bad weather while the plan acts at its hour.
-_ROUGH_END = 0.2
+_ROUGH_END, _ROUGH_THEN = 0.2, 0.8
+_LAST_MINUTE_S = 70.0
 # How many accidents come with an instruction, and how long after it.
 _AT_A_BAD_MOMENT = 0.4
 _AFTER_S = (0.0, 0.006, 0.02, 0.5, 5.0, 20.0, 90.0)
@@ -217,9 +218,12 @@ class _Drawing:
         forever = trouble.random() < 0.04 and not calm
         heals_at = None if forever else trouble.choice((0.5, 1.0, 1.0, 1.2)) * busy_s + 600
         callers = Callers(self._place, self._dice, self._seed, life_s, window_s, orderly=calm)
-        if heals_at is not None and not mistaken and trouble.random() < _ROUGH_END:
-            heals_at = max(heals_at, callers.due_s + 2 * HOUR)
         instructions = callers.instructions(busy_s)
+        # Where somebody speaks up in the last minutes, all the more.
+        is_late = any(abs(each.at - callers.due_s) < _LAST_MINUTE_S for each in instructions)
+        is_rough = trouble.random() < (_ROUGH_THEN if is_late else _ROUGH_END)
+        if heals_at is not None and not mistaken and is_rough:
+            heals_at = max(heals_at, callers.due_s + 2 * HOUR)
         weather = self._weather()
         accidents: tuple[Accident, ...] = ()
         if not calm:
