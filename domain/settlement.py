@@ -45,8 +45,7 @@ def settle(record: Record, entry: Entry, settled: Settled, now: datetime) -> Non
         entry.payment_id = settled.payment.payment_id
         entry.booked_at = settled.payment.booked_at
     entry.state = _state_of(record, entry, settled)
-    if record.unknown() is None:
-        record.end_attention(AttentionReason.OUTCOME_UNKNOWN)
+    _no_longer_unknown(record, entry, now)
     match entry.kind:
         case OperationKind.AUTHORIZE:
             _authorized(record, entry, settled, now)
@@ -56,6 +55,17 @@ def settle(record: Record, entry: Entry, settled: Settled, now: datetime) -> Non
             _captured(record, entry, settled, now)
         case OperationKind.RELEASE:
             _released(record, entry, settled, now)
+
+
+def _no_longer_unknown(record: Record, entry: Entry, now: datetime) -> None:
+    """What is decided needs no person; an adjust that the deadline has overtaken may still."""
+    told, left = record.attention, record.unknown()
+    is_about_it = told is not None and told.operation_id == entry.operation_id
+    if left is None or is_about_it:
+        record.end_attention(AttentionReason.OUTCOME_UNKNOWN)
+    if left is not None and is_about_it:
+        detail = f"the outcome of {left.operation_id} could not be looked up so far"
+        record.raise_attention(AttentionReason.OUTCOME_UNKNOWN, now, detail, left)
 
 
 def _state_of(record: Record, entry: Entry, settled: Settled) -> OperationState:
