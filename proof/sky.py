@@ -117,12 +117,14 @@ class Sky:
     def _later(self, late: float) -> float:
         """An order of SIBS's that is called off is dead: its purchase may come at any time.
 
-        Where that is refused, only the gateway's processing time is left to go by.
+        Where that is refused, or it is soon too late for another order, only the gateway's
+        processing time is left to go by.
         """
         if self._plan.place.gateway != "sibs":
             return late
         drawn = self._verdicts.choice((late, 400.0, 1000.0))
-        return late if "decline" in self._plan.weather else drawn
+        by_time = "decline" in self._plan.weather or "authorize_by" in self._plan.request
+        return late if by_time else drawn
 
     def _verdict(self, exchange: Exchange) -> str:
         """What becomes of what moves money, where the swarm knows of it; "" for what was asked for.
