@@ -339,7 +339,8 @@ def _wire(seen: Witness) -> Iterable[Violation]:
             yield Violation("X5", f"a request went to {exchange.path}")
     # Each word of a person's that something was not done makes the plan try it once more.
     words = sum(1 for told in seen.told if told.instruction.name == "resolve")
-    if len(seen.exchanges) > CALLS_MAX * max(len(seen.views), 1) + CALLS_A_WORD * words:
+    at_most = CALLS_MAX * max(len(seen.views), 1) + CALLS_A_WORD * words
+    if len(seen.exchanges) > at_most and not _was_lied_to(seen):
         yield Violation("L7", f"{len(seen.exchanges)} calls for one hold")
 
 
