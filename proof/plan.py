@@ -162,8 +162,9 @@ class Plan:
     def adopts_in_vain(self) -> bool:
         """Whether the hold that is to be taken over may be gone: the start is refused for it."""
         again = self.has("terminate_and_start") or self.has("second_cluster")
-        # Or it may lapse before anybody comes to it.
-        again |= self.has("absence") or self.has("outage")
+        # Or it may lapse before anybody comes to it; or a run whose store was set back finds it as
+        # the run before has left it.
+        again |= self.has("absence") or self.has("outage") or self.has("restore")
         # Nor is anything to be taken over where another payment is shown, or somebody is quicker.
         again |= bool({"misrouted", "overtaken"} & {*self.weather})
         return self.adopts not in {"", "open"} or (bool(self.adopts) and again)
