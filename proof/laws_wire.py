@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
+from proof.asks import since_beginning
 from proof.oracle import Violation, Witness
 from proof.plan import DAY, MANY_RUNS, WORKERS_HALT, Plan
 from proof.world.line import Exchange
@@ -151,8 +152,21 @@ def _again(
             yield Violation("W4", f"{each.operation} was sent again {how}, and no look between")
         elif each.at - since > _KEY_S:
             yield Violation("W5", f"{each.operation} was sent again under a key that is dead")
-    elif not keyed and not heard:
+    elif not keyed and not heard and not _is_another_release(seen, before, each):
         processing = _PROCESSING_S_AT.get(place.gateway, _PROCESSING_S)
         if looked_at < before.at + 0.95 * processing:
             waited = looked_at - before.at
             yield Violation("W6", f"{each.operation} was sent again {waited:.0f} s after a loss")
+
+
+def _is_another_release(seen: Witness, before: Exchange, each: Exchange) -> bool:
+    """Whether others have taken of it meanwhile: what is left is freed by a release of its own."""
+    if each.operation != "release":
+        return False
+    hours = [
+        since_beginning(effect["at"]) - seen.plan.skew_s
+        for book in seen.books
+        for effect in book["effects"]
+        if effect["by_others"] and effect["kind"] == "capture"
+    ]
+    return any(before.at < at < each.at for at in hours)
