@@ -24,6 +24,8 @@ _EFFECTS: Mapping[str, Mapping[str, str]] = {
     "stax": {"capture": "capture"},
 }
 
+# The books' stamps are rounded.
+_A_MOMENT_S = 0.002
 # All that becomes of a hold that nobody touches.
 _PLACED_AND_LAPSED = 2
 
@@ -51,7 +53,7 @@ def _said_too_soon(seen: Witness) -> Iterable[Violation]:
             effect
             for book in seen.books
             for effect in book["effects"]
-            if since_beginning(effect["at"]) - seen.plan.skew_s <= told.at
+            if since_beginning(effect["at"]) - seen.plan.skew_s <= told.at + _A_MOMENT_S
         ]
         booked = Counter[str]()
         for effect in by_then:
