@@ -26,8 +26,9 @@ _KEY_S = 3.5 * DAY
 #: After this long a gateway has booked what it was sent, by our own default; SIBS takes longer.
 _PROCESSING_S = 120.0
 _PROCESSING_S_AT = {"sibs": 300.0}
-# The first try has so long at least: of an answer in that very instant the server may not hear.
-_FIRST_TRY_S, _AT_ONCE_S = 10.0, 0.001
+# The first try has so long, at least and at most: of an answer in that very instant the server may
+# not hear.
+_FIRST_TRY_S, _AT_ONCE_S = (10.0, 40.0), 0.001
 # Of our attempts, whose time-outs are 20 s each; 60 in a minute would be one each second.
 _A_MINUTE_S, _CALLS_A_MINUTE = 60.0, 60
 
@@ -142,7 +143,7 @@ def _again(
     keyed = each.operation in place.keyed
     # What comes to an attempt that was given up tells the next one nothing.
     seen_at = each.at + 1 if before.seen_at is None else before.seen_at
-    just_then = abs(seen_at - before.at - _FIRST_TRY_S) < _AT_ONCE_S
+    just_then = any(abs(seen_at - since - limit) < _AT_ONCE_S for limit in _FIRST_TRY_S)
     heard = seen_at <= each.at and not just_then
     # A body that ends too soon may look whole where nobody has said how long it is.
     whole = heard and before.fault != "truncate"
