@@ -234,9 +234,8 @@ def _unknown_adjusts(view: Json, capture: Json) -> Iterator[Json]:
 
 def _when_it_is_due(seen: Witness, view: Json) -> Iterator[Violation]:
     """The plan acts at its hour, whatever the gateway does, unless money is on its way already."""
-    rescheduled = any(each.name == "reschedule" for each in seen.plan.instructions)
     halted = any(seen.plan.has(kind) for kind in WORKERS_HALT)
-    if rescheduled or halted or view["deadline"] is None or view["authorized_at"] is None:
+    if halted or view["deadline"] is None or view["authorized_at"] is None:
         return
     # A hold may be placed when its hour is past already.
     placed = [e["decided_at"] for e in view["operations"] if e["kind"] == "authorize"]
@@ -248,6 +247,9 @@ def _when_it_is_due(seen: Witness, view: Json) -> Iterator[Violation]:
     ]
     if not by_plan or min(by_plan) < due - _CLOCKS_DIFFER:
         return  # something else has ended it, or it has repeated a release before
+    due_s = since_beginning(view["deadline"]) - _AT_ONCE.total_seconds()
+    if any(each.name == "reschedule" and each.at > due_s for each in seen.plan.instructions):
+        return  # the hour that is shown was past when somebody wished for it
     for each in view["operations"]:
         since, until = each["requested_at"], each["decided_at"]
         under_way = until is None or _instant(until) > due - _AT_ONCE
