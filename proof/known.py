@@ -66,6 +66,7 @@ def _plan(content: Mapping[str, Any]) -> Plan:
     lists = ("weather", "retry_afters", "scripted", "glances")
     fields |= {name: tuple(fields.get(name, ())) for name in lists}
     fields["strangers"] = tuple(tuple(each) for each in fields.get("strangers", ()))
+    fields["mishaps"] = tuple(tuple(each) for each in fields.get("mishaps", ()))
     fields["place"] = _BY_ACCOUNT[fields["place"]]
     fields["instructions"] = tuple(Instruction(**each) for each in fields["instructions"])
     fields["accidents"] = tuple(Accident(**each) for each in fields["accidents"])

@@ -465,7 +465,10 @@ def _is_about_gone(seen: Witness, book: Json) -> bool:
     if seen.view["expiry_source"] == "rule":
         # The bank's own is the account's; of a scheme's shorter rule it knows nothing.
         lapses = min(lapses, since_beginning(seen.view["expires_at"]))
-    return lapses <= since_beginning(seen.view["closed_at"]) + abs(seen.plan.skew_s)
+    # A hold is taken to age from when it was asked for; the gateway may have heard of it later.
+    placed = [each for each in seen.exchanges if each.operation == "authorize"]
+    late = max((each.arrived_at - each.at for each in placed if each.arrived_at), default=0.0)
+    return lapses <= since_beginning(seen.view["closed_at"]) + abs(seen.plan.skew_s) + late
 
 
 def _was_told_of_another_card(seen: Witness) -> bool:

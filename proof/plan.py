@@ -82,6 +82,27 @@ _CALM = 0.18
 # How many seeds know bad weather while the plan acts at its hour.
 _ROUGH_END, _ROUGH_THEN = 0.2, 0.8
 _LAST_MINUTE_S = 70.0
+# How many seeds know of mishaps: what the one call meets that an instruction leads to.
+_MISHAP_SHARE = 0.4
+_OF_LOOKS = 0.25
+_MISHAPS: Mapping[str, tuple[str, ...]] = {
+    "money": (
+        "lost",
+        "lost",
+        "lost_silent",
+        "late",
+        "unanswered",
+        "unanswered_silent",
+        "error_before",
+        "error_after",
+        "stay_pending",
+        "truncate",
+        "refused",
+        "throttle",
+        "unauthorized",
+    ),
+    "look": ("lost", "error_before", "garbage", "throttle", "unauthorized", "refused"),
+}
 # How many accidents come with an instruction, and how long after it.
 _AT_A_BAD_MOMENT = 0.4
 _AFTER_S = (0.0, 0.006, 0.02, 0.5, 5.0, 20.0, 90.0)
@@ -123,6 +144,8 @@ class Plan:
         skew_s: How far the bank's clock is off.
         guest: What the guest does when asked: ``pass``, ``fail``, ``away``.
         scripted: What happens to the first requests, one name each, in place of chance.
+        mishaps: What the first call after an hour meets: the hour, whether it is one that moves
+            ``money`` or a ``look``, and the name of it.
         glances: When somebody looks at the hold, who wants nothing.
         strangers: When others place a hold of the same amount on the account, in seconds, and
             what becomes of it.
@@ -152,11 +175,13 @@ class Plan:
     rules: Mapping[str, object] = field(default_factory=dict[str, object])
     adopts: str = ""
     bursts: float = 0.0
+    mishaps: tuple[tuple[float, str, str], ...] = ()
 
     @property
     def is_calm(self) -> bool:
         """Whether nothing at all may happen to anybody."""
-        return not self.accidents and (not self.rate or not self.weather) and not self.scripted
+        meets_none = not self.scripted and not self.mishaps
+        return not self.accidents and (not self.rate or not self.weather) and meets_none
 
     @property
     def adopts_in_vain(self) -> bool:
@@ -227,8 +252,10 @@ class _Drawing:
             heals_at = max(heals_at, callers.due_s + 2 * HOUR)
         weather = self._weather()
         accidents: tuple[Accident, ...] = ()
+        mishaps: tuple[tuple[float, str, str], ...] = ()
         if not calm:
             hours = 0.0, *(each.at for each in instructions), callers.due_s
+            mishaps = self._mishaps(hours)
             drawn = (
                 *self._accidents(busy_s, life_s, hours),
                 *self._portal(busy_s),
@@ -236,6 +263,7 @@ class _Drawing:
             )
             accidents = tuple(sorted(drawn, key=lambda each: each.at))
         last = max((each.at + each.lasts_s for each in accidents), default=0.0)
+        last = max((last, *(at for at, _, _ in mishaps)))
         return Plan(
             seed=self._seed,
             place=self._place,
@@ -256,6 +284,7 @@ class _Drawing:
             rules=rules_of(self._dice("rules"), self._place.gateway),
             adopts="" if calm else adopts(self._dice("adopts")),
             bursts=0.0 if calm else self._dice("bursts").choice(_BURSTS),
+            mishaps=mishaps,
         )
 
     def _accidents(
@@ -317,6 +346,18 @@ class _Drawing:
             )
             for _ in range(dice.choice((1, 1, 2)))
         )
+
+    def _mishaps(self, hours: tuple[float, ...]) -> tuple[tuple[float, str, str], ...]:
+        """What happens to the very calls that an instruction leads to, often to two of them."""
+        dice = self._dice("mishaps")
+        if dice.random() >= _MISHAP_SHARE:
+            return ()
+        drawn, at = list[tuple[float, str, str]](), dice.choice(hours)
+        for _ in range(dice.choice((1, 2, 2, 3))):
+            at = at if dice.random() < 0.5 else dice.choice(hours)
+            whom = "look" if dice.random() < _OF_LOOKS else "money"
+            drawn.append((max(at - 0.001, 0.0), whom, dice.choice(_MISHAPS[whom])))
+        return tuple(sorted(drawn, key=lambda each: each[0]))
 
     def _weather(self) -> tuple[str, ...]:
         dice = self._dice("weather")

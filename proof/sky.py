@@ -62,12 +62,13 @@ class Sky:
         self._revoked = 0
         self._verdicts = random.Random(f"{plan.seed}:verdicts")  # noqa: S311 - repeatable by design
         self.deaths: list[Accident] = []
+        self._mishaps = list(plan.mishaps)
         self._dies = dies
         self.outages: list[tuple[float, float]] = []
 
     def __call__(self, exchange: Exchange) -> Weather:
         """What happens to a request: an outage, a fault of the swarm's, or nothing."""
-        weather = self._weather(exchange)
+        weather = self._fate(exchange) or self._weather(exchange)
         # Bad weather lasts: what has just met some may meet more of it.
         self._met.discard(exchange.operation)
         if weather.name:
@@ -76,8 +77,6 @@ class Sky:
 
     def _weather(self, exchange: Exchange) -> Weather:
         plan, now, dice = self._plan, self._loop.time(), self._dice
-        if self.deaths and self._moves(exchange):
-            return self._death(exchange, self.deaths.pop(0))
         if exchange.number <= len(plan.scripted):
             scripted = plan.scripted[exchange.number - 1]
             return self._named(scripted, exchange) if scripted else Weather()
@@ -105,6 +104,18 @@ class Sky:
     def _moves(exchange: Exchange) -> bool:
         # Whatever it is called: a wrong turn may have another name.
         return exchange.method != "GET" and exchange.operation not in _MOVES_NOTHING
+
+    def _fate(self, exchange: Exchange) -> Weather | None:
+        """What has waited for such a call, whatever the weather."""
+        if self.deaths and self._moves(exchange):
+            return self._death(exchange, self.deaths.pop(0))
+        whom = "money" if self._moves(exchange) else exchange.operation.partition("_")[0]
+        for each in self._mishaps:
+            at, whose, name = each
+            if whose == whom and at <= self._loop.time():
+                self._mishaps.remove(each)
+                return self._named(name, exchange)
+        return None
 
     def _death(self, exchange: Exchange, accident: Accident) -> Weather:
         """The worker dies over a call, which may be on its way by then, for a while yet."""
