@@ -13,6 +13,7 @@ from proof.asks import Instruction, minor_of, since_beginning
 from proof.laws_shown import all_shown
 from proof.oracle import DECIDED, FINAL, Told, Violation, Witness, derived_key, derived_reference
 from proof.plan import MANY_RUNS
+from proof.world.line import Exchange
 
 Json = Mapping[str, Any]
 
@@ -27,6 +28,9 @@ _LEGAL_IN: Mapping[str, frozenset[str]] = {
 _FOR_GOOD = frozenset({"IllegalMove", "NotSupported", "Closed", "InvalidRequest", "Declined"})
 # An update is answered after 45 seconds at the latest, and not much sooner without a reason.
 _IN_VAIN_S = 39.0
+# What a gateway has not heard of, or not read, is sent again for as long as somebody waits.
+_UNREAD_FOR_S = 15.0
+_REFUSED = 400
 # A caller who has waited for so long was heard before the run's last task.
 _HEARD_AFTER_S = 15.0
 
@@ -41,6 +45,8 @@ def of_what_was_told(seen: Witness) -> Iterable[Violation]:
     yield from _never_answered(seen)
     if any(seen.plan.has(kind) for kind in (*MANY_RUNS, "lie")):
         return
+    if not seen.plan.accidents:
+        yield from _unknown_for_a_reason(seen)
     yield from _stays_so(seen)
     yield from _no_is_no(seen)
     yield from _never_less(seen)
@@ -173,6 +179,32 @@ def _unknown(told: Told, hold: Json) -> Iterator[tuple[str, str]]:
         yield "A8", f"everything is decided, and the hold is {hold['state']}"
     elif told.at - told.asked_at < _IN_VAIN_S:
         yield "A8", "everything is decided"
+
+
+def _is_soon_sent_again(each: Exchange) -> bool:
+    soon = each.retry_after.isdigit() and int(each.retry_after) < _UNREAD_FOR_S
+    return each.fault == "refused" or (each.fault == "throttle" and soon)
+
+
+def _is_no(each: Exchange) -> bool:
+    """Whether the gateway has refused it of its own accord, for whatever that means."""
+    return each.operation != "look_up" and each.status is not None and each.status >= _REFUSED
+
+
+def _unknown_for_a_reason(seen: Witness) -> Iterator[Violation]:
+    """Nobody is told at once that an outcome is unknown where the gateway has answered it all."""
+    for told in seen.told:
+        if told.error != "OutcomeUnknown" or told.hold is None:
+            continue
+        undecided = [each for each in told.hold["operations"] if each["state"] not in DECIDED]
+        if not undecided or told.at - told.asked_at > _IN_VAIN_S:
+            continue
+        since = since_beginning(undecided[0]["requested_at"]) - 0.01
+        met = [e for e in seen.exchanges if since <= e.at <= told.at and (e.fault or _is_no(e))]
+        unread = [each.at for each in met if _is_soon_sent_again(each)]
+        if len(unread) == len(met) and (not met or unread[-1] - unread[0] < _UNREAD_FOR_S):
+            what = undecided[0]["operation_id"]
+            yield Violation("A12", f"{told.instruction}: {what} is unknown, and was never lost")
 
 
 def _is_named_twice(seen: Witness, asked: Instruction) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
@@ -29,6 +30,14 @@ _PROCESSING_S_AT = {"sibs": 300.0}
 # The first try has so long, at least and at most: of an answer in that very instant the server may
 # not hear.
 _FIRST_TRY_S, _AT_ONCE_S = (10.0, 40.0), 0.001
+# After these nobody can say who knew of what was lost: two run beside each other, or go on late.
+_STRANGE = ("standstill", "second_cluster", "terminate_and_start", "terminate", "restore")
+# When an order was given at SIBS, by its clock.
+_STAMP = re.compile(rb'"transactionTimestamp": ?"[^"]*"')
+# What is looked up before it is sent, whatever its key.
+_GUARDED = frozenset({"authorize", "release"})
+# Nobody leaves a gateway alone for longer than this, whatever it says.
+_LEFT_ALONE_S = 300
 # Of our attempts, whose time-outs are 20 s each; 60 in a minute would be one each second.
 _A_MINUTE_S, _CALLS_A_MINUTE = 60.0, 60
 
@@ -38,8 +47,12 @@ def of_the_wire(seen: Witness) -> Iterable[Violation]:
     yield from _not_after_the_end(seen)
     yield from _storms(seen)
     yield from _looked_before(seen)
-    if not any(seen.plan.has(kind) for kind in (*MANY_RUNS, *WORKERS_HALT)):
-        yield from _not_blindly_again(seen)
+    if any(seen.plan.has(kind) for kind in _STRANGE):
+        return
+    halts = any(seen.plan.has(kind) for kind in (*MANY_RUNS, *WORKERS_HALT))
+    yield from _not_blindly_again(seen, heard=not halts)
+    if not halts:
+        yield from _as_asked(seen)
 
 
 def _not_after_the_end(seen: Witness) -> Iterator[Violation]:
@@ -113,8 +126,14 @@ def _is_guarded(seen: Witness, number: int) -> bool:
     return False
 
 
-def _not_blindly_again(seen: Witness) -> Iterator[Violation]:
-    """After an answer that leaves it open, or without a key, nothing is sent before a look."""
+def _not_blindly_again(seen: Witness, *, heard: bool) -> Iterator[Violation]:
+    """After an answer that leaves it open, or without a key, nothing is sent before a look.
+
+    Args:
+        seen: All that was seen.
+        heard: Whoever sends it again knows what was answered. Of what was lost everybody knows as
+            much.
+    """
     last: dict[tuple[str, str, bytes], Exchange] = {}
     first: dict[tuple[str, str, bytes], float] = {}
     looked_at = -1.0
@@ -123,11 +142,66 @@ def _not_blindly_again(seen: Witness) -> Iterator[Violation]:
             looked_at = each.at
         if each.operation not in _MONEY:
             continue
-        what = each.operation, each.path, each.body
+        what = _what(each)
         before, since = last.get(what), first.setdefault(what, each.at)
         last[what] = each
-        if before is not None and not _has_surely_done_nothing(before):
+        if before is None or _has_surely_done_nothing(before):
+            continue
+        if heard or (_was_lost(seen, before) and _is_the_latest(seen, each)):
             yield from _again(seen, before, each, since, looked_at)
+
+
+def _what(each: Exchange) -> tuple[str, str, bytes]:
+    """What goes out under one name, whenever."""
+    return each.operation, each.path, _STAMP.sub(b"", each.body)
+
+
+def _was_lost(seen: Witness, before: Exchange) -> bool:
+    return not before.seen and before.operation not in seen.plan.place.keyed
+
+
+def _is_the_latest(seen: Witness, each: Exchange) -> bool:
+    """Whether it is the last run's: an attempt of one that was reset does not know of it."""
+    return not seen.reset_at or each.run_id == list(seen.reset_at)[-1]
+
+
+def _as_asked(seen: Witness) -> Iterator[Violation]:
+    """A gateway that wants to be left alone is; under a live key what was lost is sent again."""
+    last: dict[tuple[str, str, bytes], Exchange] = {}
+    again: set[tuple[str, str, bytes]] = set()
+    for each in seen.exchanges:
+        if each.operation not in _MONEY:
+            continue
+        what = _what(each)
+        before = last.get(what)
+        last[what] = each
+        if before is None:
+            continue
+        if _is_too_soon(before, each.at):
+            pause, asked = each.at - before.at, before.retry_after
+            yield Violation("W7", f"{each.operation} came {pause:.0f} s after a 429 for {asked}")
+        if what not in again and _may_go_again(seen, before, each.at):
+            between = seen.exchanges[before.number : each.number - 1]
+            # Whatever else has met with trouble in between may have told more.
+            looks = [other.operation == "look_up" for other in between]
+            if any(looks) and not any(other.fault for other in between):
+                yield Violation("W8", f"{each.operation} was looked up, and its key was alive")
+        again.add(what)
+
+
+def _is_too_soon(before: Exchange, at: float) -> bool:
+    # What a gateway says beyond a day it has said by accident.
+    asked = before.retry_after
+    makes_sense = before.seen and asked.isdigit() and int(asked) <= DAY
+    return makes_sense and at - before.at < min(int(asked), _LEFT_ALONE_S) - 1
+
+
+def _may_go_again(seen: Witness, before: Exchange, at: float) -> bool:
+    """Whether what was lost may be sent again under its key, unlooked."""
+    keyed = before.operation in seen.plan.place.keyed - _GUARDED
+    lost = not before.seen and before.fault != "refused"
+    undisturbed = not seen.plan.accidents and not seen.resolved
+    return keyed and lost and undisturbed and at - before.at < _KEY_S
 
 
 def _has_surely_done_nothing(before: Exchange) -> bool:

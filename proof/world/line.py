@@ -35,6 +35,7 @@ class Exchange:
         seen: Whether the client has the whole of it.
         seen_at: Since when; that may be after the attempt was given up.
         fault: What the weather did to it.
+        retry_after: For how long the gateway wants to be left alone, in its own words.
     """
 
     number: int
@@ -51,6 +52,7 @@ class Exchange:
     seen: bool = False
     seen_at: float | None = None
     fault: str = ""
+    retry_after: str = ""
 
     @property
     def key(self) -> str | None:
@@ -154,6 +156,7 @@ class Network:
         if weather.armed is not None:
             self._bank.forget()
         exchange.status = reply.status
+        exchange.retry_after = reply.headers.get("Retry-After", "")
         self._told("booked", exchange)
         if weather.answer_late_s:
             await asyncio.sleep(weather.answer_late_s)
