@@ -16,6 +16,9 @@ from proof.plan import MANY_RUNS
 
 Json = Mapping[str, Any]
 
+# The books' stamps and ours are rounded.
+_A_MOMENT_S = 0.002
+
 # What an operation does to the books, where the books keep its name; a hold is lowered at SIBS by
 # freeing a part of it.
 _EFFECTS: Mapping[str, Mapping[str, str]] = {

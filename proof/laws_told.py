@@ -30,6 +30,8 @@ _FOR_GOOD = frozenset({"IllegalMove", "NotSupported", "Closed", "InvalidRequest"
 _IN_VAIN_S = 39.0
 # What a gateway has not heard of, or not read, is sent again for as long as somebody waits.
 _UNREAD_FOR_S = 15.0
+# Whoever waits in vain for their own wish waits for no longer.
+_LONG_S = 60.0
 _REFUSED = 400
 # A caller who has waited for so long was heard before the run's last task.
 _HEARD_AFTER_S = 15.0
@@ -186,6 +188,11 @@ def _is_soon_sent_again(each: Exchange) -> bool:
     return each.fault == "refused" or (each.fault == "throttle" and soon)
 
 
+def _is_quick(seen: Witness) -> bool:
+    manners = seen.plan.manners
+    return manners.task_latency_s < 1 and manners.task_s < 1
+
+
 def _is_no(each: Exchange) -> bool:
     """Whether the gateway has refused it of its own accord, for whatever that means."""
     return each.operation != "look_up" and each.status is not None and each.status >= _REFUSED
@@ -197,9 +204,12 @@ def _unknown_for_a_reason(seen: Witness) -> Iterator[Violation]:
         if told.error != "OutcomeUnknown" or told.hold is None:
             continue
         undecided = [each for each in told.hold["operations"] if each["state"] not in DECIDED]
-        if not undecided or told.at - told.asked_at > _IN_VAIN_S:
+        own = undecided and undecided[0]["command_id"] == told.instruction.command_id
+        patience = _LONG_S if own and _is_quick(seen) else _IN_VAIN_S
+        if not undecided or told.at - told.asked_at > patience:
             continue
-        since = since_beginning(undecided[0]["requested_at"]) - 0.01
+        asked_at = since_beginning(undecided[0]["requested_at"])
+        since = min(asked_at, told.asked_at) - 0.01
         met = [e for e in seen.exchanges if since <= e.at <= told.at and (e.fault or _is_no(e))]
         unread = [each.at for each in met if _is_soon_sent_again(each)]
         if len(unread) == len(met) and (not met or unread[-1] - unread[0] < _UNREAD_FOR_S):

@@ -36,6 +36,8 @@ _STRANGE = ("standstill", "second_cluster", "terminate_and_start", "terminate", 
 _STAMP = re.compile(rb'"transactionTimestamp": ?"[^"]*"')
 # What is looked up before it is sent, whatever its key.
 _GUARDED = frozenset({"authorize", "release"})
+# After the loss, the next attempt of the same: a time-out, and a pause.
+_NEXT_S = 40.0
 # Nobody leaves a gateway alone for longer than this, whatever it says.
 _LEFT_ALONE_S = 300
 # Of our attempts, whose time-outs are 20 s each; 60 in a minute would be one each second.
@@ -152,8 +154,9 @@ def _not_blindly_again(seen: Witness, *, heard: bool) -> Iterator[Violation]:
 
 
 def _what(each: Exchange) -> tuple[str, str, bytes]:
-    """What goes out under one name, whenever."""
-    return each.operation, each.path, _STAMP.sub(b"", each.body)
+    """What goes out under one name, whenever; to call an order off again does nothing twice."""
+    stamped = each.operation == "capture"
+    return each.operation, each.path, _STAMP.sub(b"", each.body) if stamped else each.body
 
 
 def _was_lost(seen: Witness, before: Exchange) -> bool:
@@ -168,7 +171,6 @@ def _is_the_latest(seen: Witness, each: Exchange) -> bool:
 def _as_asked(seen: Witness) -> Iterator[Violation]:
     """A gateway that wants to be left alone is; under a live key what was lost is sent again."""
     last: dict[tuple[str, str, bytes], Exchange] = {}
-    again: set[tuple[str, str, bytes]] = set()
     for each in seen.exchanges:
         if each.operation not in _MONEY:
             continue
@@ -180,13 +182,23 @@ def _as_asked(seen: Witness) -> Iterator[Violation]:
         if _is_too_soon(before, each.at):
             pause, asked = each.at - before.at, before.retry_after
             yield Violation("W7", f"{each.operation} came {pause:.0f} s after a 429 for {asked}")
-        if what not in again and _may_go_again(seen, before, each.at):
-            between = seen.exchanges[before.number : each.number - 1]
-            # Whatever else has met with trouble in between may have told more.
-            looks = [other.operation == "look_up" for other in between]
-            if any(looks) and not any(other.fault for other in between):
-                yield Violation("W8", f"{each.operation} was looked up, and its key was alive")
-        again.add(what)
+    yield from _looked_in_vain(seen)
+
+
+def _looked_in_vain(seen: Witness) -> Iterator[Violation]:
+    """What was lost for the first time under a live key is sent again as it was, unlooked."""
+    first: set[tuple[str, str, bytes]] = set()
+    for each in seen.exchanges:
+        what = _what(each)
+        if each.operation not in _MONEY or what in first:
+            continue
+        first.add(what)
+        # Whatever else meets with trouble next may tell more.
+        after = [e for e in seen.exchanges[each.number :][:6] if e.operation != "token" or e.fault]
+        looks = bool(after) and after[0].operation == "look_up"
+        frees = len(after) > 1 and after[1].operation == "release"
+        if looks and not frees and _may_go_again(seen, each, after[0].at):
+            yield Violation("W8", f"{each.operation} was looked up, and its key was alive")
 
 
 def _is_too_soon(before: Exchange, at: float) -> bool:
@@ -201,7 +213,7 @@ def _may_go_again(seen: Witness, before: Exchange, at: float) -> bool:
     keyed = before.operation in seen.plan.place.keyed - _GUARDED
     lost = not before.seen and before.fault != "refused"
     undisturbed = not seen.plan.accidents and not seen.resolved
-    return keyed and lost and undisturbed and at - before.at < _KEY_S
+    return keyed and lost and undisturbed and at - before.at < _NEXT_S
 
 
 def _has_surely_done_nothing(before: Exchange) -> bool:
