@@ -31,7 +31,7 @@ MERCHANTS_S = 4.75 * DAY
 _APART_S = 40.0
 
 # How many callers say until when an authorization may be sent.
-_IN_HASTE = 0.12
+_IN_HASTE = 0.2
 
 # By 1 to 3 beyond a round amount, Payroc's test system is told to decline.
 _CENTS = (0, *range(5, 20))

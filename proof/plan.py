@@ -98,11 +98,14 @@ _MISHAPS: Mapping[str, tuple[str, ...]] = {
         "stay_pending",
         "truncate",
         "refused",
-        "throttle",
+        "throttle 7",
+        "throttle 20",
         "unauthorized",
     ),
-    "look": ("lost", "error_before", "garbage", "throttle", "unauthorized", "refused"),
+    "look": ("lost", "error_before", "garbage", "throttle 7", "unauthorized", "refused"),
 }
+# How many of those that are late are overtaken by a reset of the run, and when.
+_RESET_SHARE, _RESET_AFTER_S = 0.4, (0.5, 5.0, 30.0)
 # How many accidents come with an instruction, and how long after it.
 _AT_A_BAD_MOMENT = 0.4
 _AFTER_S = (0.0, 0.006, 0.02, 0.5, 5.0, 20.0, 90.0)
@@ -260,6 +263,7 @@ class _Drawing:
                 *self._accidents(busy_s, life_s, hours),
                 *self._portal(busy_s),
                 *self._deaths(hours),
+                *self._overtaken(mishaps),
             )
             accidents = tuple(sorted(drawn, key=lambda each: each.at))
         last = max((each.at + each.lasts_s for each in accidents), default=0.0)
@@ -346,6 +350,15 @@ class _Drawing:
             )
             for _ in range(dice.choice((1, 1, 2)))
         )
+
+    def _overtaken(self, mishaps: tuple[tuple[float, str, str], ...]) -> tuple[Accident, ...]:
+        """The run is reset while a call of its is on its way."""
+        dice = self._dice("overtaken by a reset")
+        late = [at for at, _, name in mishaps if name == "late"]
+        if not late or dice.random() >= _RESET_SHARE:
+            return ()
+        at = late[0] + dice.choice(_RESET_AFTER_S)
+        return (Accident(at=at, kind="reset", share=dice.random()),)
 
     def _mishaps(self, hours: tuple[float, ...]) -> tuple[tuple[float, str, str], ...]:
         """What happens to the very calls that an instruction leads to, often to two of them."""

@@ -123,7 +123,9 @@ class Sky:
         self._loop.call_soon(self._dies, exchange.worker, accident.lasts_s)
         if accident.share < _DIES_FIRST:
             return Weather(accident.kind, lost=True, silent=True)
-        return Weather(accident.kind, late_s=40.0 if accident.share > _ARRIVES_AFTER else 0.0)
+        # Within two minutes, the longest that a gateway takes.
+        later = 40.0 + 300.0 * (accident.share - _ARRIVES_AFTER)
+        return Weather(accident.kind, late_s=later if accident.share > _ARRIVES_AFTER else 0.0)
 
     def _later(self, late: float) -> float:
         """An order of SIBS's that is called off is dead: its purchase may come at any time.
@@ -210,7 +212,8 @@ class Sky:
                 # Credentials that are revoked are so for more than one request, now and then.
                 self._revoked = self._keys.choice(_REVOKED_FOR)
             case "throttle":
-                parameters = {"retry_after_s": self._dice.choice(self._plan.retry_afters)}
+                drawn = self._dice.choice(self._plan.retry_afters)
+                parameters = {"retry_after_s": drawn if exact is None else f"{exact:.0f}"}
             case "delay":
                 parameters = {"delay_s": late}
             case "stay_pending":
