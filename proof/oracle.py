@@ -310,9 +310,27 @@ def _releases_wanted(plan: Plan, book: Json, seen: Witness) -> Iterable[Violatio
     is_asked = plan.request["payment_method"] == plan.place.challenged
     if is_asked and any(plan.has(kind) for kind in ("reset", "reset_alone", "restore")):
         return
+    if is_asked and _their_time_was_over(seen):
+        return
     for effect in own(book):
         if effect["kind"] == "release" and not _is_about_due(plan, book, effect):
             yield Violation("S9", f"{effect['amount_minor']} was freed without a reason")
+
+
+def _their_time_was_over(seen: Witness) -> bool:
+    """Whether no look had told of what the guest has done, when their time was over."""
+    back = [each.asked_at for each in seen.told if each.instruction.name == "authenticated"]
+    operations: Sequence[Json] = seen.view["operations"] if seen.view is not None else ()
+    placed = [each["decided_at"] for each in operations if each["kind"] == "authorize"]
+    off = [each["requested_at"] for each in operations if each["kind"] == "release"]
+    if not off or not placed or (placed[0] is not None and placed[0] < off[0]):
+        return False
+    over = since_beginning(off[0])
+    return not any(
+        each.operation == "look_up" and each.seen and not each.fault
+        for each in seen.exchanges
+        if min(back, default=over) <= each.at < over
+    )
 
 
 # S6, S10, X: what goes over the wire.
