@@ -22,8 +22,9 @@ from proof.world.line import Exchange
 
 Json = Mapping[str, Any]
 
-# What is tried again is numbered from the second try on; more of one name would be a storm.
-_TRIES_MAX = 100
+# What is tried again is numbered from the second try on; more of one name would be a storm. Whoever
+# calls it not done has it tried once more, hundreds of times.
+_TRIES_MAX = 420
 _KEY_IN_BODY = re.compile(rb'"idempotency_id": ?"([^"]+)"')
 #: The states of a hold that is over, and of an operation that nothing can change by itself.
 FINAL = frozenset({"captured", "released", "expired", "abandoned"})
