@@ -28,7 +28,6 @@ _EFFECTS: Mapping[str, Mapping[str, str]] = {
 }
 
 # The books' stamps are rounded.
-_A_MOMENT_S = 0.002
 # All that becomes of a hold that nobody touches.
 _PLACED_AND_LAPSED = 2
 

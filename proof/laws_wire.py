@@ -239,21 +239,18 @@ def _again(
             yield Violation("W4", f"{each.operation} was sent again {how}, and no look between")
         elif each.at - since > _KEY_S:
             yield Violation("W5", f"{each.operation} was sent again under a key that is dead")
-    elif not keyed and not heard and not _is_another_release(seen, before, each):
+    elif not keyed and not heard and not _is_another(seen, each):
         processing = _PROCESSING_S_AT.get(place.gateway, _PROCESSING_S)
         if looked_at < before.at + 0.95 * processing:
             waited = looked_at - before.at
             yield Violation("W6", f"{each.operation} was sent again {waited:.0f} s after a loss")
 
 
-def _is_another_release(seen: Witness, before: Exchange, each: Exchange) -> bool:
-    """Whether others have taken of it meanwhile: what is left is freed by a release of its own."""
-    if each.operation != "release":
-        return False
-    hours = [
-        since_beginning(effect["at"]) - seen.plan.skew_s
+def _is_another(seen: Witness, each: Exchange) -> bool:
+    """Whether others have taken of it before: what was lost is told as not done, and asked anew."""
+    return any(
+        since_beginning(effect["at"]) - seen.plan.skew_s < each.at
         for book in seen.books
         for effect in book["effects"]
-        if effect["by_others"] and effect["kind"] == "capture"
-    ]
-    return any(before.at < at < each.at for at in hours)
+        if effect["by_others"]
+    )

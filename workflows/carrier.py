@@ -89,7 +89,7 @@ class Carrier:
         """
         rung = self.courier.rung_after(entry, lost) if lost else Rung.LOOK
         if lost is not None and (pause := self.courier.pause_after(lost)):
-            await self._waiting.until(lambda: self._is_off(entry), workflow.now() + pause)
+            await self._wait(entry, lambda: False, workflow.now() + pause)
         lost_at, rounds = workflow.now(), 0
         while not self._is_off(entry):
             errand = self.courier.next_try(entry, rung, lost_at)
