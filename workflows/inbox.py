@@ -168,30 +168,34 @@ class Inbox:
         own = tried.kind is OperationKind.AUTHORIZE if ask is None else tried in ask.entries
         return not own
 
-    def known(
-        self, command: Command, command_id: str, now: datetime, *, is_signal: bool
-    ) -> Ask | None:
-        """The instruction that already goes by this id.
+    def known(self, new: Ask, in_vain: Problem | None) -> Ask | None:
+        """The instruction that already goes by the name of a new one.
 
-        Of a signal and an update with one id in one workflow task the signal counts, whichever
+        Of a signal and an update with one name in one workflow task the signal counts, whichever
         the SDK tells first: a replay tells it otherwise.
+
+        Args:
+            new: An instruction that has just arrived.
+            in_vain: Why it is not kept, where it isn't: then it takes nobody's name.
 
         Raises:
             Problem: Conflict: it is another instruction.
         """
-        ask = self._by_id.get(command_id)
+        ask = self._by_id.get(new.command_id)
         if ask is None:
             return None
         is_queued = ask in self.waiting or ask in self.at_once
-        is_first = is_signal and not ask.is_signal and ask.at == now and is_queued
-        if command.says_the_same_as(ask.command):
+        is_first = new.is_signal and not ask.is_signal and ask.at == new.at and is_queued
+        if new.command.says_the_same_as(ask.command):
             if is_first:
-                ask.command, ask.is_signal = command, True
+                ask.command, ask.is_signal = new.command, True
             return ask
-        message = f"command_id '{command_id}' was given to another instruction"
+        message = f"command_id '{new.command_id}' was given to another instruction"
         problem = Problem(ErrorType.CONFLICT, message, field="command_id")
         if not is_first:
             raise problem
+        if in_vain is not None:
+            return None
         (self.at_once if ask in self.at_once else self.waiting).remove(ask)
         self.refuse(ask, problem)
         return None

@@ -295,16 +295,13 @@ class Reservation:
         command, command_id = self._command(keeper, model, payloads)
         if keeper.start_problem is not None:
             raise keeper.start_problem
-        known = keeper.inbox.known(command, command_id, workflow.now(), is_signal=is_signal)
+        ask = Ask(command, command_id, workflow.now(), is_signal)
+        in_vain = _in_vain(keeper, command)
+        known = keeper.inbox.known(ask, in_vain)
         if known is not None:
             return known
-        if keeper.record.life.is_over:
-            message = f"the hold is {keeper.record.life.state}: this comes too late"
-            raise Problem(ErrorType.CLOSED, message)
-        unknown = keeper.record.unknown()
-        if unknown is not None and isinstance(command, Adjust | Capture):
-            raise still_unknown(unknown)
-        ask = Ask(command, command_id, workflow.now(), is_signal)
+        if in_vain is not None:
+            raise in_vain
         keeper.inbox.keep(ask)
         queue = keeper.inbox.at_once if isinstance(command, _AT_ONCE) else keeper.inbox.waiting
         queue.append(ask)
@@ -355,6 +352,17 @@ def _read_start(payloads: Sequence[object], started_at: datetime) -> HoldRequest
     if request.settle_by is not None and request.settle_by <= started_at:
         raise InvalidMessage("settle_by", "must not be in the past")
     return request
+
+
+def _in_vain(keeper: Keeper, command: Command) -> Problem | None:
+    """Why an instruction that nobody has heard of so far is not even kept for its turn."""
+    record, unknown = keeper.record, keeper.record.unknown()
+    if record.life.is_over:
+        message = f"the hold is {record.life.state}: this comes too late"
+        return Problem(ErrorType.CLOSED, message)
+    if unknown is not None and isinstance(command, Adjust | Capture):
+        return still_unknown(unknown)
+    return None
 
 
 def _unknown_name(name: str) -> Problem:

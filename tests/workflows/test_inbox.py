@@ -11,23 +11,27 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from cardhold.messages import Capture, Command, Release
+from cardhold.names import ErrorType
 from domain.planner import Problem
 from workflows.inbox import Ask, Inbox
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 LATER = NOW + timedelta(milliseconds=1)
+IN_VAIN = Problem(ErrorType.OUTCOME_UNKNOWN, "nothing is known yet")
 CAPTURE, RELEASE = Capture(command_id="one"), Release(command_id="one")
 
 
-def tell(inbox: Inbox, command: Command, at: datetime, *, is_signal: bool) -> Ask | None:
+def tell(
+    inbox: Inbox, command: Command, at: datetime, *, is_signal: bool, in_vain: bool = False
+) -> Ask | None:
     """As a handler does; None where it is turned away."""
+    ask = Ask(command, "one", at, is_signal)
     try:
-        known = inbox.known(command, "one", at, is_signal=is_signal)
+        known = inbox.known(ask, IN_VAIN if in_vain else None)
     except Problem:
         return None
-    if known is not None:
+    if known is not None or in_vain:
         return known
-    ask = Ask(command, "one", at, is_signal)
     inbox.keep(ask)
     inbox.waiting.append(ask)
     return ask
@@ -60,4 +64,13 @@ def test_a_later_signal_is_turned_away_as_before() -> None:
     inbox = Inbox()
     tell(inbox, RELEASE, NOW, is_signal=False)
     assert tell(inbox, CAPTURE, LATER, is_signal=True) is None
+    assert left(inbox) == [(RELEASE, False)]
+
+
+@pytest.mark.parametrize("signalled_first", [True, False])
+def test_a_signal_that_is_in_vain_takes_nobodys_name(*, signalled_first: bool) -> None:
+    inbox = Inbox()
+    messages = [(CAPTURE, True), (RELEASE, False)]
+    for command, is_signal in messages if signalled_first else messages[::-1]:
+        tell(inbox, command, NOW, is_signal=is_signal, in_vain=is_signal)
     assert left(inbox) == [(RELEASE, False)]
