@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from proof.oracle import Json, derived_key, derived_reference, own
+from proof.names import derived_key, derived_reference
 from proof.plan import Plan
+from proof.witness import Json, own
 
 
 def word_on(

@@ -11,8 +11,9 @@ from itertools import pairwise
 from typing import Any
 
 from proof.asks import since_beginning
-from proof.oracle import DECIDED, Violation, Witness, derived_key, derived_reference, own
+from proof.names import derived_key, derived_reference
 from proof.plan import HOUR, MANY_RUNS
+from proof.witness import DECIDED, Violation, Witness, own
 
 Json = Mapping[str, Any]
 

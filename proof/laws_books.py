@@ -14,8 +14,8 @@ from typing import Any
 from proof.asks import seconds_of, since_beginning
 from proof.laws_shown import all_shown
 from proof.laws_told import own_operations
-from proof.oracle import DECIDED, Violation, Witness
 from proof.plan import HOUR, MANY_RUNS, WORKERS_HALT, Plan
+from proof.witness import DECIDED, Violation, Witness
 
 Json = Mapping[str, Any]
 

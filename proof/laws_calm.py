@@ -9,7 +9,7 @@ from typing import Any
 
 from proof.asks import Instruction, since_beginning
 from proof.foretold import ANY, Foretold, lives_by_rule
-from proof.oracle import Glance, Told, Violation, Witness
+from proof.witness import Glance, Told, Violation, Witness
 
 Json = Mapping[str, Any]
 

@@ -11,8 +11,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from proof.asks import since_beginning
-from proof.oracle import DECIDED, Violation, Witness, derived_key, derived_reference
+from proof.names import derived_key, derived_reference
 from proof.plan import MANY_RUNS
+from proof.witness import DECIDED, Violation, Witness
 
 Json = Mapping[str, Any]
 

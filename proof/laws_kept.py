@@ -11,8 +11,9 @@ from typing import Any
 
 from proof.asks import Instruction, minor_of, since_beginning
 from proof.laws_shown import all_shown
-from proof.oracle import DECIDED, FINAL, Violation, Witness, derived_reference
+from proof.names import derived_reference
 from proof.plan import DEATH, MANY_RUNS, WORKERS_HALT
+from proof.witness import DECIDED, FINAL, Violation, Witness
 
 Json = Mapping[str, Any]
 

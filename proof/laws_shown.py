@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from proof.asks import DAY, MERCHANTS_S, minor_of, seconds_of, since_beginning
-from proof.oracle import DECIDED, FINAL, Violation, Witness
+from proof.witness import DECIDED, FINAL, Violation, Witness
 
 Json = Mapping[str, Any]
 

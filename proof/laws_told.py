@@ -11,8 +11,9 @@ from typing import Any
 
 from proof.asks import Instruction, minor_of, since_beginning
 from proof.laws_shown import all_shown
-from proof.oracle import DECIDED, FINAL, Told, Violation, Witness, derived_key, derived_reference
+from proof.names import derived_key, derived_reference
 from proof.plan import MANY_RUNS
+from proof.witness import DECIDED, FINAL, Told, Violation, Witness
 from proof.world.line import Exchange
 
 Json = Mapping[str, Any]

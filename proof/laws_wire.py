@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from proof.asks import since_beginning
-from proof.oracle import Violation, Witness
 from proof.plan import DAY, MANY_RUNS, WORKERS_HALT, Plan
+from proof.witness import Violation, Witness
 from proof.world.line import Exchange
 from proof.world.loop import BEGINNING
 

@@ -1,34 +1,28 @@
 """Says what is wrong with a scenario, from the bank's books, the wire and what callers were told.
 
 It shares nothing with the product: it reads JSON, and derives keys by the published rule itself.
-What it asserts is named after the letters of its catalogue in `docs/proof.md`.
+What it asserts is named after the letters of its catalogue in `docs/proof.md`. Here stand the laws
+of the books and of the end; the others have files of their own.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import re
-import uuid
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 from proof.asks import deadline_s, minor_of, seconds_of, since_beginning
-from proof.places import ENVIRONMENT, Place
-from proof.plan import HOUR, MANY_RUNS, Instruction, Plan
-from proof.world.line import Exchange
+from proof.laws import more
+from proof.laws_books import of_the_books
+from proof.laws_calm import of_calm
+from proof.laws_gateways import at_the_gateway
+from proof.laws_kept import of_what_is_kept
+from proof.laws_keys import of_the_keys
+from proof.laws_shown import of_what_is_shown
+from proof.laws_told import of_what_was_told
+from proof.laws_wire import of_the_wire
+from proof.plan import HOUR, MANY_RUNS, Plan
+from proof.witness import FINAL, Json, Violation, Witness, own, valid
 
-Json = Mapping[str, Any]
-
-# What is tried again is numbered from the second try on; more of one name would be a storm. Whoever
-# calls it not done has it tried once more, hundreds of times.
-_TRIES_MAX = 420
-_KEY_IN_BODY = re.compile(rb'"idempotency_id": ?"([^"]+)"')
-#: The states of a hold that is over, and of an operation that nothing can change by itself.
-FINAL = frozenset({"captured", "released", "expired", "abandoned"})
-DECIDED = frozenset({"done", "declined", "not_done"})
 _PARTS = ("captured", "released", "expired", "remaining")
 # A hold that is found ages from the gateway's stamp, whose clock may be off.
 _CLOCKS_DIFFER_S = 900.0
@@ -46,133 +40,27 @@ ERRORS = frozenset(
         "Closed",
     }
 )
-#: More than this for one hold is a storm: a month without a gateway stays far below.
-CALLS_MAX = 900
-CALLS_A_WORD = 60
 EVENTS_MAX = 2_000
 # What the gateway refuses, or a person calls not done, is tried again every hour.
 _EVENTS_AN_OPERATION = 30
-
-
-@dataclass(frozen=True)
-class Violation:
-    """An invariant that did not hold.
-
-    Attributes:
-        law: Its letter and number.
-        what: What was seen, in one sentence.
-    """
-
-    law: str
-    what: str
-
-    def __str__(self) -> str:
-        return f"{self.law}: {self.what}"
-
-
-@dataclass
-class Told:
-    """What a caller was told about one instruction.
-
-    Attributes:
-        asked_at: When it was sent.
-        answer: The hold, where it was answered with one.
-        error: The error's type, where it failed.
-        shown: The hold that the error came with.
-    """
-
-    instruction: Instruction
-    at: float
-    asked_at: float = 0.0
-    answer: Json | None = None
-    error: str | None = None
-    shown: Json | None = None
-
-    @property
-    def hold(self) -> Json | None:
-        """The hold that came with it, either way."""
-        return self.shown if self.answer is None else self.answer
-
-
-@dataclass(frozen=True)
-class Glance:
-    """What somebody saw who only looked.
-
-    Attributes:
-        hold: As the query `hold` answers.
-        steps: As the query `plan` answers.
-    """
-
-    at: float
-    hold: Json
-    steps: Sequence[Json]
-
-
-@dataclass
-class Witness:
-    """All that was seen of one scenario.
-
-    Attributes:
-        plan: What was to happen.
-        exchanges: Everything that went over the wire.
-        books: The bank's holds at the end.
-        sent_at: When each instruction was first sent, by its number in the plan.
-        told: Every answer that a caller got.
-        view: The hold at the end of the latest run; None where it shows none.
-        is_open: Whether the latest run still runs.
-        attentions: The reasons that a person was ever told.
-        effects_at: When each effect was first seen, in the order of the books.
-    """
-
-    plan: Plan
-    exchanges: Sequence[Exchange] = ()
-    books: Sequence[Json] = ()
-    strange: Sequence[Json] = ()
-    """Those of other guests; nobody may touch them."""
-    sent_at: dict[int, float] = field(default_factory=dict[int, float])
-    told: list[Told] = field(default_factory=list[Told])
-    gone: list[Told] = field(default_factory=list[Told])
-    """Whoever asked and was told that the run had ended."""
-    glances: list[Glance] = field(default_factory=list[Glance])
-    view: Json | None = None
-    views: Sequence[Json | None] = ()
-    """The same of every cluster."""
-    is_open: bool = False
-    attentions: set[str] = field(default_factory=set[str])
-    attributes: Sequence[tuple[float, Json]] = ()
-    """The search attributes that the latest run has written, and when."""
-    wedged: Sequence[str] = ()
-    unheard: Sequence[str] = ()
-    replays: Sequence[str] = ()
-    events: int = 0
-    happened: Counter[str] = field(default_factory=Counter[str])
-    resolved: bool = False
-    cancelled_at: float | None = None
-    """When somebody cancelled the run."""
-    reset_at: dict[str, float] = field(default_factory=dict[str, float])
-    """The runs that a reset has made, and when."""
-    restored_at: list[float] = field(default_factory=list[float])
-    """When the store was set back."""
-    signalled: list[Instruction] = field(default_factory=list[Instruction])
-    """The signals that the server has taken."""
-    unanswered: int = 0
-    troubled_until: float = 0.0
-    """When the last thing went wrong on the wire or with a worker."""
-
-    @property
-    def made_again(self) -> Sequence[float]:
-        """When a run was made that has forgotten a part of what was."""
-        return *self.reset_at.values(), *self.restored_at
 
 
 def judge(seen: Witness) -> list[Violation]:
     """Every law that was broken."""
     return [
         *_money(seen),
-        *_wire(seen),
+        *of_the_keys(seen),
         *_answers(seen),
         *_end(seen),
         *_machinery(seen),
+        *more(seen),
+        *of_what_is_shown(seen),
+        *of_what_was_told(seen),
+        *of_the_books(seen),
+        *of_calm(seen),
+        *of_the_wire(seen),
+        *at_the_gateway(seen),
+        *of_what_is_kept(seen),
     ]
 
 
@@ -239,11 +127,6 @@ def _twice(ours: Sequence[Json], seen: Witness) -> Iterable[Violation]:
         yield Violation("S3", f"money was taken out of {len(taken)} holds of one reservation")
 
 
-def own(book: Json) -> list[Json]:
-    """What the run has done to a hold, and nobody else."""
-    return [effect for effect in book["effects"] if not effect["by_others"]]
-
-
 def _was_restarted_unseen(seen: Witness) -> bool:
     """Two runs that know nothing of each other, at a gateway that knows no keys.
 
@@ -265,13 +148,13 @@ def _captures_wanted(
     """Every capture is somebody's instruction, and no instruction is carried out twice."""
     named = Counter(
         minor_of(each.body["amount"])
-        for each in _valid(plan, "capture")
+        for each in valid(plan, "capture")
         if each.body is not None and "amount" in each.body
     )
     of_all = sum(
-        1 for each in _valid(plan, "capture") if each.body is None or "amount" not in each.body
+        1 for each in valid(plan, "capture") if each.body is None or "amount" not in each.body
     )
-    plans = [plan.request, *(each.body or {} for each in _valid(plan, "reschedule"))]
+    plans = [plan.request, *(each.body or {} for each in valid(plan, "reschedule"))]
     by_plan = 1 if any(each.get("on_deadline") == "capture" for each in plans) else 0
     for book, effect in captures:
         amount = effect["amount_minor"]
@@ -290,7 +173,7 @@ def _captures_wanted(
 
 def _is_about_due(plan: Plan, book: Json, effect: Json) -> bool:
     """Whether a deadline may have come by then."""
-    if any("settle_by" in (each.body or {}) for each in _valid(plan, "reschedule")):
+    if any("settle_by" in (each.body or {}) for each in valid(plan, "reschedule")):
         return True
     placed = since_beginning(book["effects"][0]["at"])
     done = since_beginning(effect["at"]) - plan.skew_s
@@ -334,94 +217,6 @@ def _their_time_was_over(seen: Witness) -> bool:
     )
 
 
-# S6, S10, X: what goes over the wire.
-
-
-def _wire(seen: Witness) -> Iterable[Violation]:
-    plan, place = seen.plan, seen.plan.place
-    bodies: dict[str, bytes] = {}
-    another = _may_go_with_another_body(plan)
-    named = bool(place.keyed) and not _has_nameless(plan)
-    keys = _keys(plan) if named else set[str]()
-    for exchange in seen.exchanges:
-        key = _key_of(exchange)
-        if key is not None and exchange.operation not in another:
-            if bodies.setdefault(key, exchange.body) != exchange.body:
-                yield Violation("S10", f"key {key} was sent with another body")
-            if named and key not in keys and key not in _keys(plan, again=True):
-                yield Violation(
-                    "S10", f"{exchange.operation} went under {key}, which is no key of ours"
-                )
-        if exchange.operation == "capture" and not _has_an_amount(exchange):
-            yield Violation("S6", "a capture was sent without an amount")
-        if not exchange.path.startswith(f"/{place.gateway}/"):
-            yield Violation("X5", f"a request went to {exchange.path}")
-    # Each word of a person's that something was not done makes the plan try it once more.
-    words = sum(1 for told in seen.told if told.instruction.name == "resolve")
-    at_most = CALLS_MAX * max(len(seen.views), 1) + CALLS_A_WORD * words
-    if len(seen.exchanges) > at_most and not _was_lied_to(seen):
-        yield Violation("L7", f"{len(seen.exchanges)} calls for one hold")
-
-
-def _has_an_amount(exchange: Exchange) -> bool:
-    """Each gateway's captures name their amount, in one word or another."""
-    return b"mount" in exchange.body or b"total" in exchange.body
-
-
-def _key_of(exchange: Exchange) -> str | None:
-    """Its idempotency key: in the header, or in the body where the gateway wants it there."""
-    in_body = _KEY_IN_BODY.search(exchange.body)
-    return exchange.key or (in_body[1].decode() if in_body else None)
-
-
-def _keys(plan: Plan, *, again: bool = False) -> set[str]:
-    """Every key of the plan's, or of what is tried again under a name that is numbered."""
-    names = {each.command_id for each in plan.instructions if each.command_id}
-    names |= {"start", "cancel", "deadline"}
-    numbered = {f"{name}~{number}" for name in names for number in range(2, _TRIES_MAX)}
-    return {
-        derived_key(plan.place, f"reservation-{plan.request['reservation_id']}", kind, name)
-        for kind in ("authorize", "adjust", "capture", "release")
-        for name in (numbered if again else names)
-    }
-
-
-def _may_go_with_another_body(plan: Plan) -> frozenset[str]:
-    """An adjust "by" so much, given to a run that has forgotten it, is another total by now.
-
-    So is what is left to a second cluster that has heard of no adjust. The key keeps both from
-    being carried out again.
-    """
-    forgets = any(plan.has(kind) for kind in MANY_RUNS)
-    relative = forgets and any("by" in (each.body or {}) for each in plan.instructions)
-    apart = plan.has("second_cluster") and any(each.name == "adjust" for each in plan.instructions)
-    return frozenset({"adjust"} if relative else ()) | frozenset({"capture"} if apart else ())
-
-
-def _has_nameless(plan: Plan) -> bool:
-    """A signal without a name of its own is named by its content, or an update by its id."""
-    return any(
-        each.command_id is None and each.name in {"adjust", "capture", "release", "authorize"}
-        for each in plan.instructions
-    )
-
-
-def derived_key(place: Place, workflow_id: str, kind: str, command_id: str) -> str:
-    """The idempotency key of an operation, by the contract's rule."""
-    named = ("hold/v1", place.account, ENVIRONMENT, workflow_id, kind, command_id)
-    digest = bytearray(hashlib.sha256("\x1f".join(named).encode()).digest())
-    digest[6] = digest[6] & 0x0F | 0x40
-    digest[8] = digest[8] & 0x3F | 0x80
-    return str(uuid.UUID(bytes=bytes(digest[:16])))
-
-
-def derived_reference(place: Place, workflow_id: str, kind: str, command_id: str) -> str:
-    """The merchant's reference of an operation, by the contract's rule."""
-    named = ("hold/v1", place.account, ENVIRONMENT, workflow_id, kind, command_id)
-    digest = hashlib.sha256("\x1f".join(named).encode()).digest()
-    return base64.b32encode(digest)[:24].decode()
-
-
 # L5: what callers are told.
 
 
@@ -461,12 +256,12 @@ def _end(seen: Witness) -> Iterable[Violation]:
         return
     if seen.is_open:
         # Whoever was told of a hold that is not there asks for ever, and people all the while.
-        if plan.heals_at is not None and not _was_lied_to(seen):
+        if plan.heals_at is not None and not seen.was_lied_to:
             yield Violation("L4", f"still {view['state']} long after everything has healed")
         elif not seen.attentions:
             yield Violation("L2", "the gateway never came back, and nobody was told")
         return
-    if open_ones and not _was_told_of_another_card(seen) and not _was_lied_to(seen):
+    if open_ones and not _was_told_of_another_card(seen) and not seen.was_lied_to:
         yield Violation("L1", f"closed as {view['state']}, and {len(open_ones)} holds are open")
     if view["state"] not in FINAL:
         yield Violation("L1", f"closed in state {view['state']}")
@@ -503,11 +298,6 @@ def _was_told_of_another_card(seen: Witness) -> bool:
     asked = not seen.restored_at or any(each.at > back_at for each in seen.exchanges)
     could_know = shown and asked
     return gave and again and ("external_change" in seen.attentions or not could_know)
-
-
-def _was_lied_to(seen: Witness) -> bool:
-    """Whether a person's word has been taken that was not so."""
-    return seen.plan.has("lie") and seen.resolved
 
 
 def _agrees(seen: Witness, view: Json) -> Iterable[Violation]:
@@ -578,9 +368,5 @@ def _machinery(seen: Witness) -> Iterable[Violation]:
     # Of two clusters' runs, that with the most of both.
     shown = [view for view in (seen.view, *seen.views) if view is not None]
     operations = max((len(view["operations"]) for view in shown), default=0)
-    if seen.events > EVENTS_MAX + _EVENTS_AN_OPERATION * operations and not _was_lied_to(seen):
+    if seen.events > EVENTS_MAX + _EVENTS_AN_OPERATION * operations and not seen.was_lied_to:
         yield Violation("L7", f"{seen.events} events of history")
-
-
-def _valid(plan: Plan, name: str) -> list[Instruction]:
-    return [each for each in plan.instructions if each.is_valid and each.name == name]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import cast
 
-from proof.oracle import Json
 from proof.plan import Plan
+from proof.witness import Json
 from proof.world.bank import Bank
 from proof.world.portal import Portal
 

@@ -15,7 +15,7 @@ from yarl import URL
 
 from proof.asks import HOUR, Instruction
 from proof.desk import word_on
-from proof.oracle import Glance, Json, Told
+from proof.witness import Glance, Json, Told
 from proof.world.temporal import Answer, Gone, NoWord, Temporal
 
 if TYPE_CHECKING:

@@ -14,19 +14,12 @@ from typing import Any, cast
 
 from proof.accidents import HAPPENS, die
 from proof.asks import minor_of
-from proof.laws import more
-from proof.laws_books import of_the_books
-from proof.laws_calm import of_calm
-from proof.laws_gateways import at_the_gateway
-from proof.laws_kept import of_what_is_kept
-from proof.laws_shown import of_what_is_shown
-from proof.laws_told import of_what_was_told
-from proof.laws_wire import of_the_wire
-from proof.oracle import Json, Violation, Witness, judge
+from proof.oracle import judge
 from proof.others import Others
 from proof.people import People, payload
 from proof.plan import HOUR, Accident, Instruction, Plan, draw
 from proof.sky import Sky
+from proof.witness import Json, Violation, Witness
 from proof.world.accounts import settings_of
 from proof.world.bank import Bank
 from proof.world.line import Exchange, Network
@@ -75,17 +68,7 @@ def play_plan(plan: Plan) -> Result:
         plan,
         world.trace,
         hashlib.sha256(text.encode()).hexdigest()[:16],
-        [
-            *judge(seen),
-            *more(seen),
-            *of_what_is_shown(seen),
-            *of_what_was_told(seen),
-            *of_the_books(seen),
-            *of_calm(seen),
-            *of_the_wire(seen),
-            *at_the_gateway(seen),
-            *of_what_is_kept(seen),
-        ],
+        judge(seen),
         seen,
         world.runs(),
         loop.time(),

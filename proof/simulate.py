@@ -22,11 +22,11 @@ from pathlib import Path
 from typing import cast
 
 from proof import canary, known, real, small_scope
-from proof.oracle import Violation
 from proof.places import PLACES
 from proof.plan import Plan, draw
 from proof.play import Result, play_plan
 from proof.quiet import quiet
+from proof.witness import Violation
 
 _HERE = Path(__file__).parent.parent
 _SEEDS_DEFAULT = 2_000

@@ -8,9 +8,9 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
-from proof.oracle import Witness
 from proof.others import Others
 from proof.plan import Accident, Plan
+from proof.witness import Witness
 from proof.world.bank import Bank
 from proof.world.line import Exchange, Weather
 from proof.world.loop import VirtualLoop

@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 
 from proof.laws_gateways import at_the_gateway
-from proof.oracle import Witness
 from proof.others import Others
 from proof.places import PLACES, Place
 from proof.plan import Plan, draw
 from proof.play import Result, play_plan
 from proof.quiet import quiet
+from proof.witness import Witness
 from proof.world.bank import Bank
 from proof.world.loop import BEGINNING
 

@@ -1,0 +1,89 @@
+"""Laws of the keys, of what each request says, and of how many there are."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from proof.names import derived_key
+from proof.plan import MANY_RUNS, Plan
+from proof.witness import Violation, Witness
+from proof.world.line import Exchange
+
+# What is tried again is numbered from the second try on; more of one name would be a storm. Whoever
+# calls it not done has it tried once more, hundreds of times.
+_TRIES_MAX = 420
+_KEY_IN_BODY = re.compile(rb'"idempotency_id": ?"([^"]+)"')
+#: More than this for one hold is a storm: a month without a gateway stays far below.
+_CALLS_MAX = 900
+_CALLS_A_WORD = 60
+
+
+def of_the_keys(seen: Witness) -> Iterable[Violation]:
+    """Every law of these that was broken."""
+    plan, place = seen.plan, seen.plan.place
+    bodies: dict[str, bytes] = {}
+    another = _may_go_with_another_body(plan)
+    named = bool(place.keyed) and not _has_nameless(plan)
+    keys = _keys(plan) if named else set[str]()
+    for exchange in seen.exchanges:
+        key = _key_of(exchange)
+        if key is not None and exchange.operation not in another:
+            if bodies.setdefault(key, exchange.body) != exchange.body:
+                yield Violation("S10", f"key {key} was sent with another body")
+            if named and key not in keys and key not in _keys(plan, again=True):
+                yield Violation(
+                    "S10", f"{exchange.operation} went under {key}, which is no key of ours"
+                )
+        if exchange.operation == "capture" and not _has_an_amount(exchange):
+            yield Violation("S6", "a capture was sent without an amount")
+        if not exchange.path.startswith(f"/{place.gateway}/"):
+            yield Violation("X5", f"a request went to {exchange.path}")
+    # Each word of a person's that something was not done makes the plan try it once more.
+    words = sum(1 for told in seen.told if told.instruction.name == "resolve")
+    at_most = _CALLS_MAX * max(len(seen.views), 1) + _CALLS_A_WORD * words
+    if len(seen.exchanges) > at_most and not seen.was_lied_to:
+        yield Violation("L7", f"{len(seen.exchanges)} calls for one hold")
+
+
+def _has_an_amount(exchange: Exchange) -> bool:
+    """Each gateway's captures name their amount, in one word or another."""
+    return b"mount" in exchange.body or b"total" in exchange.body
+
+
+def _key_of(exchange: Exchange) -> str | None:
+    """Its idempotency key: in the header, or in the body where the gateway wants it there."""
+    in_body = _KEY_IN_BODY.search(exchange.body)
+    return exchange.key or (in_body[1].decode() if in_body else None)
+
+
+def _keys(plan: Plan, *, again: bool = False) -> set[str]:
+    """Every key of the plan's, or of what is tried again under a name that is numbered."""
+    names = {each.command_id for each in plan.instructions if each.command_id}
+    names |= {"start", "cancel", "deadline"}
+    numbered = {f"{name}~{number}" for name in names for number in range(2, _TRIES_MAX)}
+    return {
+        derived_key(plan.place, f"reservation-{plan.request['reservation_id']}", kind, name)
+        for kind in ("authorize", "adjust", "capture", "release")
+        for name in (numbered if again else names)
+    }
+
+
+def _may_go_with_another_body(plan: Plan) -> frozenset[str]:
+    """An adjust "by" so much, given to a run that has forgotten it, is another total by now.
+
+    So is what is left to a second cluster that has heard of no adjust. The key keeps both from
+    being carried out again.
+    """
+    forgets = any(plan.has(kind) for kind in MANY_RUNS)
+    relative = forgets and any("by" in (each.body or {}) for each in plan.instructions)
+    apart = plan.has("second_cluster") and any(each.name == "adjust" for each in plan.instructions)
+    return frozenset({"adjust"} if relative else ()) | frozenset({"capture"} if apart else ())
+
+
+def _has_nameless(plan: Plan) -> bool:
+    """A signal without a name of its own is named by its content, or an update by its id."""
+    return any(
+        each.command_id is None and each.name in {"adjust", "capture", "release", "authorize"}
+        for each in plan.instructions
+    )
