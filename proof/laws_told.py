@@ -233,6 +233,8 @@ def is_wrong(asked: Instruction, hold: Json, at: float) -> bool:
     """Whether an instruction, well written as it is, contradicts the hold, or the clock."""
     body = asked.body or {}
     match asked.name:
+        case "adjust" if str(body.get("by", "")).startswith("-"):
+            return minor_of(body["by"]) + hold["authorized"]["amount_minor"] < 1
         case "capture":
             return "amount" not in body and hold["deadline_amount"] is not None
         case "reschedule":

@@ -106,7 +106,10 @@ class Sky:
         return exchange.method != "GET" and exchange.operation not in _MOVES_NOTHING
 
     def _fate(self, exchange: Exchange) -> Weather | None:
-        """What has waited for such a call, whatever the weather."""
+        """What has waited for such a call, whatever the weather, until all is well again."""
+        heals_at = self._plan.heals_at
+        if heals_at is not None and self._loop.time() >= heals_at:
+            return None
         if self.deaths and self._moves(exchange):
             return self._death(exchange, self.deaths.pop(0))
         whom = "money" if self._moves(exchange) else exchange.operation.partition("_")[0]
