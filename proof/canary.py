@@ -12,6 +12,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -194,17 +195,23 @@ class Hunter:
         began = time.monotonic()
         command = [*_THIS, "--hunt", defect.name, "--start", str(self._seeds.start)]
         command += ["--seeds-max", str(len(self._seeds))]
-        with subprocess.Popen(  # noqa: S603 - this very module, with a name from our own list
-            command,
-            cwd=_ROOT,
-            env=_settled(),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        ) as child:
+        # What asyncio says of tasks that a defect leaves behind is nobody's business.
+        with (
+            tempfile.TemporaryFile("w+") as said,
+            subprocess.Popen(  # noqa: S603 - this very module, with a name from our own list
+                command,
+                cwd=_ROOT,
+                env=_settled(),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=said,
+                text=True,
+            ) as child,
+        ):
             seed, told = self._first(defect, child)
-        if seed is None and child.returncode:
-            raise RuntimeError(f"the hunt for {defect.name} ended with {child.returncode}")
+            if seed is None and child.wait():
+                said.seek(0)
+                raise RuntimeError(f"the hunt for {defect.name} ended: {said.read()[-500:]}")
         law, _, what = told.partition(": ")
         seeds = len(self._seeds) if seed is None else seed - self._seeds.start + 1
         return Find(defect, seed, law, what, seeds, time.monotonic() - began)
