@@ -105,7 +105,7 @@ class Attempt:
     async def _too_late(self, gateway: Gateway, send_by: datetime) -> Settled:
         """Send nothing any more; but an earlier attempt may have, or an earlier run."""
         proof_from = self._call.absent_after or send_by
-        may_be_ours = not self._is_first or self._is_of_an_earlier_run
+        may_be_ours = not self._is_first or self._call.repeated or self._is_of_an_earlier_run
         if may_be_ours:
             proof_from = max(proof_from, send_by + gateway.capabilities.processing_time)
         if not may_be_ours and not gateway.capabilities.finds:
