@@ -14,7 +14,7 @@ from typing import Any
 from proof.asks import seconds_of, since_beginning
 from proof.laws_shown import all_shown
 from proof.laws_told import own_operations
-from proof.plan import HOUR, MANY_RUNS, WORKERS_HALT, Plan
+from proof.plan import DEATH, HOUR, MANY_RUNS, WORKERS_HALT, Accident, Plan
 from proof.witness import DECIDED, Violation, Witness
 
 Json = Mapping[str, Any]
@@ -25,6 +25,7 @@ _A_MOMENT_S = 0.002
 _HOURLY = timedelta(minutes=55)
 # What several tasks take that come late and are slow, one after the other.
 _AT_ONCE = timedelta(minutes=2)
+_A_TURN = timedelta(seconds=15)
 _CLOCKS_DIFFER = timedelta(seconds=1)
 
 
@@ -234,8 +235,7 @@ def _unknown_adjusts(view: Json, capture: Json) -> Iterator[Json]:
 
 def _when_it_is_due(seen: Witness, view: Json) -> Iterator[Violation]:
     """The plan acts at its hour, whatever the gateway does, unless money is on its way already."""
-    halted = any(seen.plan.has(kind) for kind in WORKERS_HALT)
-    if halted or view["deadline"] is None or view["authorized_at"] is None:
+    if view["deadline"] is None or view["authorized_at"] is None:
         return
     # A hold may be placed when its hour is past already.
     placed = [e["decided_at"] for e in view["operations"] if e["kind"] == "authorize"]
@@ -250,6 +250,8 @@ def _when_it_is_due(seen: Witness, view: Json) -> Iterator[Violation]:
     due_s = since_beginning(view["deadline"]) - _AT_ONCE.total_seconds()
     if any(each.name == "reschedule" and each.at > due_s for each in seen.plan.instructions):
         return  # the hour that is shown was past when somebody wished for it
+    if any(_halts(each, due_s, due_s + 2 * HOUR) for each in seen.plan.accidents):
+        return
     for each in view["operations"]:
         since, until = each["requested_at"], each["decided_at"]
         under_way = until is None or _instant(until) > due - _AT_ONCE
@@ -257,8 +259,16 @@ def _when_it_is_due(seen: Witness, view: Json) -> Iterator[Violation]:
         if each["kind"] != "adjust" and _instant(since) <= due + _AT_ONCE and under_way:
             return
     late = min(by_plan) - due
-    if late > _AT_ONCE:
+    if late > _A_TURN:
         yield Violation("P6", f"at its deadline the plan waited for {late}")
+
+
+def _halts(accident: Accident, since: float, until: float) -> bool:
+    """Whether no worker may be there for a part of that time."""
+    if accident.kind == DEATH:
+        return True  # whenever the call comes that it is over
+    over_at = accident.at + accident.lasts_s + HOUR
+    return accident.kind in WORKERS_HALT and accident.at < until and over_at > since
 
 
 def _at_its_hour(seen: Witness, view: Json) -> Iterator[Violation]:
@@ -268,7 +278,8 @@ def _at_its_hour(seen: Witness, view: Json) -> Iterator[Violation]:
         if each["kind"] == "release" and each["state"] in {"declined", "not_done"}:
             return  # it is tried again each hour, whoever asked for it
         is_by_plan = each["command_id"].partition("~")[0] == "deadline"
-        guest = view["authorized_at"] is None
+        was_asked = seen.plan.request["payment_method"] == seen.plan.place.challenged
+        guest = view["authorized_at"] is None or was_asked
         if is_by_plan and not guest and hours:
             early = min(hours) - since_beginning(each["requested_at"])
             if early > 1 and view["state"] != "abandoned" and not seen.happened["require_action"]:

@@ -136,8 +136,8 @@ def _not_blindly_again(seen: Witness, *, heard: bool) -> Iterator[Violation]:
         heard: Whoever sends it again knows what was answered. Of what was lost everybody knows as
             much.
     """
-    last: dict[tuple[str, str, bytes], Exchange] = {}
-    first: dict[tuple[str, str, bytes], float] = {}
+    last: dict[tuple[str, str, bytes, str | None], Exchange] = {}
+    first: dict[tuple[str, str, bytes, str | None], float] = {}
     looked_at = -1.0
     for each in seen.exchanges:
         if each.operation == "look_up" and each.seen:
@@ -153,10 +153,10 @@ def _not_blindly_again(seen: Witness, *, heard: bool) -> Iterator[Violation]:
             yield from _again(seen, before, each, since, looked_at)
 
 
-def _what(each: Exchange) -> tuple[str, str, bytes]:
+def _what(each: Exchange) -> tuple[str, str, bytes, str | None]:
     """What goes out under one name, whenever; to call an order off again does nothing twice."""
-    stamped = each.operation == "capture"
-    return each.operation, each.path, _STAMP.sub(b"", each.body) if stamped else each.body
+    body = _STAMP.sub(b"", each.body) if each.operation == "capture" else each.body
+    return each.operation, each.path, body, each.key
 
 
 def _was_lost(seen: Witness, before: Exchange) -> bool:
@@ -170,7 +170,7 @@ def _is_the_latest(seen: Witness, each: Exchange) -> bool:
 
 def _as_asked(seen: Witness) -> Iterator[Violation]:
     """A gateway that wants to be left alone is; under a live key what was lost is sent again."""
-    last: dict[tuple[str, str, bytes], Exchange] = {}
+    last: dict[tuple[str, str, bytes, str | None], Exchange] = {}
     for each in seen.exchanges:
         if each.operation not in _MONEY:
             continue
@@ -187,7 +187,7 @@ def _as_asked(seen: Witness) -> Iterator[Violation]:
 
 def _looked_in_vain(seen: Witness) -> Iterator[Violation]:
     """What was lost for the first time under a live key is sent again as it was, unlooked."""
-    first: set[tuple[str, str, bytes]] = set()
+    first: set[tuple[str, str, bytes, str | None]] = set()
     for each in seen.exchanges:
         what = _what(each)
         if each.operation not in _MONEY or what in first:

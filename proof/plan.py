@@ -388,16 +388,17 @@ class _Drawing:
 
 
 def _lasting(dice: random.Random, kind: str, life_s: float) -> float:
-    match kind:
-        case "kill":
-            return dice.choice((0.1, 5.0, 60.0, 600.0))
-        case "standstill" | "server_away":
-            return dice.choice((5.0, 40.0, 120.0))
-        case "absence":
-            return dice.choice((60.0, HOUR, 0.3 * life_s, 0.9 * life_s, 1.1 * life_s))
-        case "outage":
-            return dice.choice((60.0, HOUR, 0.3 * life_s, 0.9 * life_s, 1.1 * life_s))
-        case "restore" | "second_cluster" | "terminate_and_start":
-            return dice.choice((0.0, 1.0, 60.0, HOUR))
-        case _:
-            return 0.0
+    away = (60.0, HOUR, 0.3 * life_s, 0.9 * life_s, 1.1 * life_s)
+    again = (0.0, 1.0, 60.0, HOUR)
+    known: Mapping[str, tuple[float, ...]] = {
+        "kill": (0.1, 5.0, 60.0, 600.0),
+        "standstill": (5.0, 40.0, 120.0),
+        "server_away": (5.0, 40.0, 120.0),
+        "absence": away,
+        "outage": away,
+        # Whoever restores a store waits until nothing is on its way any more.
+        "restore": (330.0, 330.0, 600.0, HOUR),
+        "second_cluster": again,
+        "terminate_and_start": again,
+    }
+    return dice.choice(known[kind]) if kind in known else 0.0

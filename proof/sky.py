@@ -97,7 +97,11 @@ class Sky:
             return "unauthorized"
         lasts = exchange.operation in self._met and self._bursts.random() < plan.bursts
         if plan.weather and (dice.random() < plan.rate or lasts):
-            return dice.choice(plan.weather)
+            name = dice.choice(plan.weather)
+            if name == "unauthorized":
+                # Credentials that are revoked are so for more than one request, now and then.
+                self._revoked = self._keys.choice(_REVOKED_FOR)
+            return name
         return self._verdict(exchange) or self._welcome(exchange)
 
     @staticmethod
@@ -211,9 +215,6 @@ class Sky:
                 return self._misrouted(exchange)
             case "overtaken":
                 return self._overtaken(exchange)
-            case "unauthorized" if not self._revoked:
-                # Credentials that are revoked are so for more than one request, now and then.
-                self._revoked = self._keys.choice(_REVOKED_FOR)
             case "throttle":
                 drawn = self._dice.choice(self._plan.retry_afters)
                 parameters = {"retry_after_s": drawn if exact is None else f"{exact:.0f}"}
