@@ -47,6 +47,8 @@ _RUNNER = UnsandboxedWorkflowRunner()
 _CONVERTER = data_converter.payload_converter
 # A server gives work to a poll that is open, and it lets none be open for longer.
 _POLL_S = 60.0
+# The loop may call that much before the hour that it was asked for.
+_A_HAIR_S = 1e-6
 
 
 class SimulatedWorker:
@@ -97,28 +99,33 @@ class SimulatedWorker:
     def stand_still(self, seconds: float) -> None:
         """SIGSTOP, and SIGCONT so much later: what was under way goes on then, late or not."""
         now = self._loop.time()
-        if now >= self._goes_at:
+        if self._goes:
             self._still_since = now
         self._goes_at = max(self._goes_at, now + seconds)
         self.line.stand_still()
         self._loop.call_at(self._goes_at, self._wake)
 
     def _wake(self) -> None:
-        if self._loop.time() >= self._goes_at:
+        if self._goes:
             self.line.go_on()
+
+    @property
+    def _goes(self) -> bool:
+        """Whether no standstill is left to wait for."""
+        return self._loop.time() > self._goes_at - _A_HAIR_S
 
     @property
     def polls(self) -> bool:
         """Whether it is given new work: one that stands still is, while its last poll is open."""
         now = self._loop.time()
-        return self.is_up and (now >= self._goes_at or now < self._still_since + _POLL_S)
+        return self.is_up and (self._goes or now < self._still_since + _POLL_S)
 
     async def going_until(self, at: float) -> bool:
         """Wait until it does not stand still, or the hour has come; whether it goes then."""
         pause = min(self._goes_at, at) - self._loop.time()
         if pause > 0:
             await asyncio.sleep(pause)
-        return self._loop.time() >= self._goes_at
+        return self._goes
 
     def retire(self) -> None:
         """The end of the world."""
@@ -239,7 +246,7 @@ class SimulatedWorker:
 
     def _tell_beat(self, attempt: Attempt) -> None:
         """A heartbeat counts for the attempt that the server waits for, and for no earlier one."""
-        goes = self.is_up and self._loop.time() >= self._goes_at
+        goes = self.is_up and self._goes
         if goes and attempt.counts and attempt.beat is not None:
             attempt.activity.heartbeat = attempt.beat
 
