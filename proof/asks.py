@@ -169,10 +169,15 @@ class Callers:
         if drawn and dice.random() < 0.25:
             # At one instant, or as one: the same task brings them.
             drawn = [replace(each, at=drawn[0].at) for each in drawn]
+        crowd = self._dice("crowd")
+        if crowd.random() < 0.15:
+            # One after the other while the first is still being served.
+            apart = crowd.choice((0.3, 1.5, 4.0))
+            drawn = [replace(e, at=drawn[0].at + n * apart) for n, e in enumerate(drawn)]
         last_minute = self._dice("last minute")
-        if drawn and last_minute.random() < 0.2 and self.due_s < self._life_s:
+        if drawn and last_minute.random() < 0.25 and self.due_s < self._life_s:
             # Whoever is late: the plan acts in the very moment.
-            before = last_minute.choice((60.0, 20.0, 20.0, 2.0, 0.01, 0.0, 0.0, -0.01))
+            before = last_minute.choice((60.0, 20.0, 2.0, 2.0, 0.01, 0.01, 0.01, 0.0, -0.01))
             # A new total rather than anything else: the plan overtakes it.
             adjusts = [number for number, each in enumerate(drawn) if each.name == "adjust"]
             late = last_minute.choice(adjusts or [len(drawn) - 1])

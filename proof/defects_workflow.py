@@ -123,6 +123,7 @@ IN_WORKFLOW = (
         "at = queue[0].at",
         "at = queue[-1].at",
         "the newest word counts",
+        place="sibs",
     ),
     Defect(
         "answers_without_a_time_limit",

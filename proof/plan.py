@@ -96,6 +96,8 @@ _MISHAPS: Mapping[str, tuple[str, ...]] = {
         "error_before",
         "error_after",
         "stay_pending",
+        "delay 15",
+        "delay 15",
         "truncate",
         "refused",
         "throttle 7",
