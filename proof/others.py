@@ -111,7 +111,8 @@ class Others:
     def ends_with(self, known: Collection[str | None]) -> None:
         """Which payments the runs say at their ends are theirs: any other is a stranger's."""
         made = (book for book in self._books() if book["reference"] == _ELSEWHERE)
-        self._is_adopted = any(book["payment_id"] in known for book in made) or not known
+        named = {*known} - {None}
+        self._is_adopted = any(book["payment_id"] in named for book in made) or not named
 
     def is_about_ours(self, path: str) -> bool:
         """Whether a request is about a hold of the run's, that there is."""

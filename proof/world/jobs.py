@@ -55,9 +55,14 @@ def in_order(
 def kept_seed_first(
     jobs: list[WorkflowActivationJob], seed: WorkflowActivationJob
 ) -> list[WorkflowActivationJob]:
-    """A reset's jobs: the start if it is to come again, the new seed, and all the others."""
-    starts = [job for job in jobs if job.HasField("initialize_workflow")]
-    return [*starts, seed, *(job for job in jobs if not job.HasField("initialize_workflow"))]
+    """A reset's jobs: what the task has begun with before, the new seed, and all the others."""
+    before = [job for job in jobs if _begins(job)]
+    return [*before, seed, *(job for job in jobs if not _begins(job))]
+
+
+def _begins(job: WorkflowActivationJob) -> bool:
+    """The start, or the seed of a reset before this one."""
+    return job.HasField("initialize_workflow") or job.HasField("update_random_seed")
 
 
 def closes(command: WorkflowCommand) -> bool:
