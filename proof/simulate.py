@@ -7,9 +7,11 @@ import gc
 import hashlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
@@ -32,6 +34,8 @@ _HERE = Path(__file__).parent.parent
 _SEEDS_DEFAULT = 2_000
 _CHUNK = 25
 _SHOWN_MAX = 5
+# As a shell has it of a command that Ctrl-C has stopped.
+_STOPPED = 130
 # Columns: of a line, and of what a figure is called.
 _WIDTH, _NAME = 100, 28
 # A scenario makes many small objects that live as long as it does: looking for cycles after every
@@ -135,8 +139,30 @@ def many(named: Iterable[Named], jobs: int) -> Iterator[Tally]:
     """Play seeds in processes of their own, and give the figures as they come."""
     source = iter(named)
     chunks = iter(lambda: list(islice(source, _CHUNK)), [])
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+    pool = ProcessPoolExecutor(jobs, get_context("spawn"), initializer=_leave_to_the_parent)
+    try:
         yield from pool.map(some, chunks)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _leave_to_the_parent() -> None:
+    """Whoever stops the command stops one process; what the others are at, they finish."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+
+@contextmanager
+def _stoppable() -> Generator[None]:
+    """Be stopped by SIGTERM as by Ctrl-C; in a process's first thread, where signals arrive."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 _OTHERS: Mapping[str, tuple[Callable[[Sequence[str]], int], str]] = {
@@ -165,14 +191,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if told.known:
         named = [each.plan for each in known.kept()]
     began = time.perf_counter()
+    tally, whole = _played(named, told)
+    # In their order: those that a stopped run has played are the first of them.
+    what = "known scenarios" if told.known else f"seeds {first} to {first + tally.scenarios - 1}"
+    _print(tally, what if whole else f"{what}, and was stopped", time.perf_counter() - began, told)
+    if tally.broken:
+        return 1
+    return 0 if whole else _STOPPED
+
+
+def _played(named: Iterable[Named], told: argparse.Namespace) -> tuple[Tally, bool]:
+    """Play them all, and say what breaks as it comes; whether nobody has stopped it."""
     tally = Tally()
-    for part in many(named, told.jobs):
-        tally.add(part)
-        for broken in part.broken:
-            _say_broken(broken, forget=told.forget or told.known)
-    what = "the known scenarios" if told.known else f"seeds {first} to {first + count - 1}"
-    _print(tally, what, time.perf_counter() - began, told)
-    return 1 if tally.broken else 0
+    try:
+        with _stoppable():
+            for part in many(named, told.jobs):
+                tally.add(part)
+                for broken in part.broken:
+                    _say_broken(broken, forget=told.forget or told.known)
+    except KeyboardInterrupt:
+        return tally, False
+    return tally, True
 
 
 def _one(plan: Plan) -> int:

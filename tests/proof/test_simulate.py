@@ -16,7 +16,7 @@ from proof.play import play
 from proof.simulate import main, some
 
 #: What CI plays each time; a night's run plays others.
-_SEEDS = 1_000
+_SEEDS = 2_000
 _SAME = [(seed, None) for seed in range(1, 25)]
 
 
@@ -47,6 +47,19 @@ def test_thousands_of_seeds_break_no_law(capsys: pytest.CaptureFixture[str]) -> 
 
 
 @pytest.mark.timeout(200)
+def test_a_run_that_is_stopped_tells_what_it_has_played() -> None:
+    command = [sys.executable, "-m", "scripts.simulate", "--seeds", "100000", "--jobs", "1"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as run:  # noqa: S603 - ourselves
+        with pytest.raises(subprocess.TimeoutExpired):
+            run.communicate(timeout=4)
+        run.terminate()
+        printed, _ = run.communicate(timeout=60)
+    assert run.returncode == 130
+    played = next(line for line in printed.splitlines() if line.startswith("played"))
+    count = next(line for line in printed.splitlines() if line.startswith("scenarios "))
+    assert played.endswith(f"seeds 1 to {count.split()[-1].replace(',', '')}, and was stopped")
+
+
 def test_what_has_shown_something_once_breaks_no_law(capsys: pytest.CaptureFixture[str]) -> None:
     assert len(kept()) > 20
     assert main(["--known", "--jobs", "2"]) == 0, capsys.readouterr().out
