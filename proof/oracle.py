@@ -292,7 +292,7 @@ def _was_told_of_another_card(seen: Witness) -> bool:
     nor where the store was set back to that refusal, after which there is nothing to ask.
     """
     gave = any(each.name == "authorize" for each in seen.plan.instructions)
-    again = any(seen.plan.has(kind) for kind in ("terminate_and_start", "restore", "reset_alone"))
+    again = any(seen.plan.has(kind) for kind in MANY_RUNS)
     shown = any(book["state"] == "declined" for book in seen.books)
     back_at = min(seen.restored_at, default=0.0)
     asked = not seen.restored_at or any(each.at > back_at for each in seen.exchanges)
