@@ -38,6 +38,9 @@ _STAMP = re.compile(rb'"transactionTimestamp": ?"[^"]*"')
 _GUARDED = frozenset({"authorize", "release"})
 # After the loss, the next attempt of the same: a time-out, and a pause.
 _NEXT_S = 40.0
+# At SIBS a look shows a hold as it was placed.
+_SHOWS_NOTHING_LATER = frozenset({"sibs"})
+_OK = 200
 # Nobody leaves a gateway alone for longer than this, whatever it says.
 _LEFT_ALONE_S = 300
 # Of our attempts, whose time-outs are 20 s each; 60 in a minute would be one each second.
@@ -49,6 +52,7 @@ def of_the_wire(seen: Witness) -> Iterable[Violation]:
     yield from _not_after_the_end(seen)
     yield from _storms(seen)
     yield from _looked_before(seen)
+    yield from _seen_done(seen)
     if any(seen.plan.has(kind) for kind in _STRANGE):
         return
     halts = any(seen.plan.has(kind) for kind in (*MANY_RUNS, *WORKERS_HALT))
@@ -126,6 +130,32 @@ def _is_guarded(seen: Witness, number: int) -> bool:
         if not again and before.at < this.at - _BESIDE_IT_S:
             return False
     return False
+
+
+def _seen_done(seen: Witness) -> Iterator[Violation]:
+    """What the look before it has shown to be gone is not released once more."""
+    if seen.plan.place.gateway in _SHOWS_NOTHING_LATER:
+        return
+    looks: dict[str, Exchange] = {}
+    for each in seen.exchanges:
+        if each.operation == "look_up" and each.status == _OK and each.seen:
+            looks[each.worker] = each
+        if each.operation != "release" or each.worker not in looks:
+            continue
+        look = looks[each.worker]
+        if look.fault or look.path.rpartition("/")[2] not in each.path:
+            continue
+        gone = next((at for book, at in _gone_at(seen) if book in each.path), None)
+        if gone is not None and gone < look.at < each.at:
+            yield Violation("W9", f"a release was sent at {each.at:.0f} s, and seen done before")
+
+
+def _gone_at(seen: Witness) -> Iterator[tuple[str, float]]:
+    """When nothing was held any more of each hold, and nothing has been taken out of it."""
+    for book in seen.books:
+        last = book["effects"][-1]
+        if last["kind"] == "release" and not book["captured_minor"] and book["state"] != "open":
+            yield book["payment_id"], since_beginning(last["at"]) - seen.plan.skew_s + 0.002
 
 
 def _not_blindly_again(seen: Witness, *, heard: bool) -> Iterator[Violation]:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 
 from proof.asks import deadline_s, minor_of, seconds_of, since_beginning
 from proof.laws import more
+from proof.laws_alarms import of_the_alarms
 from proof.laws_books import of_the_books
 from proof.laws_calm import of_calm
 from proof.laws_gateways import at_the_gateway
@@ -61,6 +62,7 @@ def judge(seen: Witness) -> list[Violation]:
         *of_the_wire(seen),
         *at_the_gateway(seen),
         *of_what_is_kept(seen),
+        *of_the_alarms(seen),
     ]
 
 

@@ -1,0 +1,102 @@
+"""Laws of what people are called for: each attention has its cause, and its hour.
+
+A person who is told that others have moved money excuses much of what a hold says afterwards: so
+nobody is told that for nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from proof.asks import DAY, since_beginning
+from proof.laws_shown import all_shown
+from proof.plan import MANY_RUNS
+from proof.witness import DECIDED, FINAL, Violation, Witness
+
+Json = Mapping[str, Any]
+
+_UNDER_WAY = frozenset({"planned", "sent", "unknown"})
+#: What is under way in each state that is none of rest.
+_DOES: Mapping[str, str] = {
+    "authorizing": "authorize",
+    "adjusting": "adjust",
+    "capturing": "capture",
+    "releasing": "release",
+}
+_REFUSED: Mapping[str, str] = {"capture_refused": "capture", "release_refused": "release"}
+_A_MOMENT_S = 1.0
+_LOOK_UP_FOR_S = 900.0
+
+
+def of_the_alarms(seen: Witness) -> Iterable[Violation]:
+    """Every law of these that was broken, by the first hold that breaks it."""
+    said: set[tuple[str, str]] = set()
+    alone = not any(seen.plan.has(kind) for kind in (*MANY_RUNS, "lie"))
+    for at, hold in all_shown(seen):
+        found = [*_of_its_state(hold)]
+        if hold["attention"] is not None and alone:
+            found += _of_its_cause(hold, hold["attention"])
+        for law, what in found:
+            if (law, what) not in said:
+                said.add((law, what))
+                yield Violation(law, f"at {at:.0f} s {what}")
+    if alone and "external_change" in seen.attentions and not _was_changed(seen):
+        yield Violation("N1", "somebody was told of others' doings, and others have done nothing")
+
+
+def _of_its_state(hold: Json) -> Iterator[tuple[str, str]]:
+    """A state that is none of rest has what it is named after under way."""
+    kind = _DOES.get(hold["state"])
+    under_way = {each["kind"] for each in hold["operations"] if each["state"] in _UNDER_WAY}
+    if kind is not None and kind not in under_way and hold["operations"]:
+        yield "V13", f"it is {hold['state']}, and no {kind} is under way"
+
+
+def _of_its_cause(hold: Json, attention: Json) -> Iterator[tuple[str, str]]:
+    if hold["closed_at"] is not None:
+        yield "N1", f"all is over, and {attention['reason']} stands"
+    reason, since = attention["reason"], since_beginning(attention["since"])
+    operations = hold["operations"]
+    if reason in _REFUSED:
+        kind = _REFUSED[reason]
+        ended = [e["state"] for e in operations if e["kind"] == kind and e["state"] in DECIDED]
+        if not ended or ended[-1] == "done":
+            yield "N1", f"somebody is told {reason}, and each {kind} was {ended}"
+    elif reason == "expiring_soon":
+        if hold["deadline_by"] != "expiry":
+            yield "N1", "somebody was told of the expiry before an hour that the caller chose"
+        later = [e for e in operations if since_beginning(e["requested_at"]) > since + _A_MOMENT_S]
+        if later:
+            yield "N1", f"told of the expiry still, and {later[0]['operation_id']} came after it"
+        placed, due = since_beginning(hold["authorized_at"]), since_beginning(hold["deadline"])
+        warns_at = max(due - DAY, placed + (due - placed) / 2)
+        if since < warns_at - _A_MOMENT_S:
+            yield "N1", f"somebody was told of the expiry at {attention['since']}, which is early"
+    elif reason == "outcome_unknown":
+        yield from _of_the_unknown(hold, since)
+
+
+def _of_the_unknown(hold: Json, since: float) -> Iterator[tuple[str, str]]:
+    unknown = [each for each in hold["operations"] if each["state"] not in DECIDED]
+    lapsed = hold["expires_at"] and since >= since_beginning(hold["expires_at"])
+    if not unknown:
+        if not lapsed and hold["state"] not in FINAL:
+            yield "N1", "somebody was told that an outcome is unknown, and none is"
+        return
+    asked_at = min(since_beginning(each["requested_at"]) for each in unknown)
+    hours = [since_beginning(hold[name]) for name in ("deadline", "expires_at") if hold[name]]
+    is_early = since < asked_at + _LOOK_UP_FOR_S - _A_MOMENT_S
+    if is_early and not any(hour <= since + _A_MOMENT_S for hour in hours):
+        yield "N1", f"after {since - asked_at:.0f} s somebody was told of what is unknown"
+
+
+def _was_changed(seen: Witness) -> bool:
+    """Whether the gateway may show what the run has not done."""
+    if seen.resolved or seen.plan.adopts or seen.happened["approve_less"]:
+        return True
+    # A run that has found a decline cannot tell whether a run before it was given another card.
+    operations: Iterable[Json] = seen.view["operations"] if seen.view is not None else ()
+    if any((each["kind"], each["state"]) == ("authorize", "declined") for each in operations):
+        return True
+    return any(e["by_others"] or e["kind"] == "expire" for b in seen.books for e in b["effects"])
