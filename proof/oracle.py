@@ -205,7 +205,6 @@ def _releases_wanted(plan: Plan, book: Json, seen: Witness) -> Iterable[Violatio
 
 def _their_time_was_over(seen: Witness) -> bool:
     """Whether no look had told of what the guest has done, when their time was over."""
-    back = [each.asked_at for each in seen.told if each.instruction.name == "authenticated"]
     operations: Sequence[Json] = seen.view["operations"] if seen.view is not None else ()
     placed = [each["decided_at"] for each in operations if each["kind"] == "authorize"]
     off = [each["requested_at"] for each in operations if each["kind"] == "release"]
@@ -215,7 +214,7 @@ def _their_time_was_over(seen: Witness) -> bool:
     return not any(
         each.operation == "look_up" and each.seen and not each.fault
         for each in seen.exchanges
-        if min(back, default=over) <= each.at < over
+        if min(seen.back_at, default=over) <= each.at < over
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import random
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlencode
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 # A caller's own time-out, above the 45 s in which an update answers.
 _CALLER_WAITS_S = 60.0
 _LOOKS_EVERY_S = HOUR
+# How many guests are back before they have done what they were asked for.
+_HASTY = 0.3
 _PORTAL_SHOWS_S = 2_000.0
 _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
@@ -112,21 +115,31 @@ class People:
 
     async def guest(self) -> None:
         """Does what the plan says whenever the gateway asks for the guest."""
-        if self._plan.guest == "away" or not self._plan.place.challenged:
+        if not self._plan.place.challenged:
             return
         pressed: set[str] = set()
+        dice = random.Random(f"{self._plan.seed}:back too soon")  # noqa: S311 - repeatable by design
+        hasty = dice.random() < _HASTY
         for _ in range(30):
             view = await self.view()
             action = view and view["action"]
-            if action and action["action_id"] not in pressed:
+            if action and hasty:
+                # Their browser is back before they have done anything.
+                hasty = False
+                await self._back("too soon")
+            elif action and self._plan.guest != "away" and action["action_id"] not in pressed:
                 pressed.add(action["action_id"])
                 form = urlencode({**action["fields"], "outcome": self._plan.guest}).encode()
                 page = URL(f"http://bank{URL(action['url']).raw_path_qs}")
                 await self._world.bank.serve("POST", page, _FORM, form)
                 self._tell("guest", self._plan.guest)
-                back = Instruction(self._loop.time(), "authenticated", {})
-                await self.update(self._world.temporal, back, f"back-{len(pressed)}")
+                self._seen.back_at.append(self._loop.time())
+                await self._back(str(len(pressed)))
             await asyncio.sleep(20)
+
+    async def _back(self, how: str) -> None:
+        back = Instruction(self._loop.time(), "authenticated", {})
+        await self.update(self._world.temporal, back, f"back-{how}")
 
     async def person(self) -> None:
         """Looks at what needs a person, and says what the books say."""

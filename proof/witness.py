@@ -116,6 +116,8 @@ class Witness:
     """The runs that a reset has made, and when."""
     restored_at: list[float] = field(default_factory=list[float])
     """When the store was set back."""
+    back_at: list[float] = field(default_factory=list[float])
+    """When the guest had done what they were asked for."""
     signalled: list[Instruction] = field(default_factory=list[Instruction])
     """The signals that the server has taken."""
     unanswered: int = 0
