@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from proof.places import Place
+from proof.places import Place, digits_of
 from proof.world.loop import BEGINNING
 
 HOUR, DAY = 3600.0, 86400.0
@@ -231,7 +231,7 @@ class Callers:
         match name:
             case "adjust":
                 if dice.random() < 0.2:
-                    return {"by": f"{dice.choice('+-')}13.20 {self._place.currency}"}
+                    return {"by": f"{dice.choice('+-')}{self._major(1320)} {self._place.currency}"}
                 return {"amount": self._written(dice, self._amount(20, 80))}
             case "capture":
                 body: dict[str, Any] = (
@@ -253,8 +253,10 @@ class Callers:
         """As an object, or as people write it."""
         if dice.random() < 0.8:
             return amount
-        whole, cents = divmod(amount["amount_minor"], 100)
-        return f"{whole}.{cents:02d} {amount['currency']}"
+        return f"{self._major(amount['amount_minor'])} {amount['currency']}"
+
+    def _major(self, amount_minor: int) -> str:
+        return major_of(amount_minor, self._place.digits)
 
     def _new_plan(self, dice: random.Random, at: float) -> dict[str, Any]:
         at = max(at, 1.0)
@@ -285,8 +287,14 @@ def deadline_s(request: Mapping[str, Any]) -> float:
 def minor_of(amount: Any) -> int:
     """An amount as any message may have it, in the minor unit."""
     if isinstance(amount, str):
-        return int(Decimal(amount.partition(" ")[0]) * 100)
+        number, _, currency = amount.partition(" ")
+        return int(Decimal(number).scaleb(digits_of(currency)))
     return int(amount["amount_minor"])
+
+
+def major_of(amount_minor: int, digits: int) -> str:
+    """An amount of the minor unit as people write it."""
+    return format(Decimal(amount_minor).scaleb(-digits), "f")
 
 
 def seconds_of(duration: str) -> float:

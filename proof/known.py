@@ -12,13 +12,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from proof.places import PLACES
+from proof.places import ABROAD, PLACES
 from proof.plan import Accident, Instruction, Plan
 from proof.world.temporal import Manners
 
 #: Where they are.
 FOLDER = Path(__file__).with_name("known")
-_BY_ACCOUNT = {place.account: place for place in PLACES}
+_BY_ACCOUNT = {place.account: place for place in (*PLACES, *ABROAD.values())}
 
 
 @dataclass(frozen=True)

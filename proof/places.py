@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pydantic import SecretStr
 
 #: Part of every key and reference.
 ENVIRONMENT = "proof"
+#: How many digits the minor unit of a currency has, where they are not two.
+DIGITS: Mapping[str, int] = {"JPY": 0, "KWD": 3}
 
 
 @dataclass(frozen=True)
@@ -42,9 +44,19 @@ class Place:
     raises: bool = False
     lowers: bool = False
 
+    @property
+    def digits(self) -> int:
+        """How many digits the minor unit of its currency has."""
+        return digits_of(self.currency)
+
     def operation(self, method: str, path: str) -> str:
         """What a request is for, by its method and path."""
         return _OPERATIONS[self.gateway](method, path.partition("?")[0])
+
+
+def digits_of(currency: str) -> int:
+    """How many digits the minor unit of a currency has."""
+    return DIGITS.get(currency, 2)
 
 
 def _stored(token: str, customer_id: str | None = None) -> Mapping[str, str]:
@@ -154,3 +166,12 @@ PLACES = (
         keyed=frozenset({"authorize"}),
     ),
 )
+
+
+def _in(account: str, currency: str) -> Place:
+    place = next(place for place in PLACES if place.account == account)
+    return replace(place, account=f"{account}-{currency.lower()}", currency=currency)
+
+
+#: The same where another currency is taken; each stands for the account that it is named after.
+ABROAD: Mapping[str, Place] = {"xmoney": _in("xmoney", "JPY"), "sibs": _in("sibs", "KWD")}

@@ -14,7 +14,7 @@ from typing import Any
 
 from proof.asks import DAY, HOUR, Callers, Instruction
 from proof.company import adopts, rules_of, strangers
-from proof.places import PLACES, Place
+from proof.places import ABROAD, PLACES, Place
 from proof.world.temporal import Manners
 
 #: What the network and the gateway may do to a request, and how often beside each other.
@@ -108,6 +108,8 @@ _MISHAPS: Mapping[str, tuple[str, ...]] = {
 }
 # How many of those that are late are overtaken by a reset of the run, and when.
 _RESET_SHARE, _RESET_AFTER_S = 0.4, (0.5, 5.0, 30.0)
+# How many of the accounts that may take another currency do.
+_ABROAD = 0.15
 # How many accidents come with an instruction, and how long after it.
 _AT_A_BAD_MOMENT = 0.4
 _AFTER_S = (0.0, 0.006, 0.02, 0.5, 5.0, 20.0, 90.0)
@@ -230,8 +232,16 @@ def draw(seed: int, gateway: str | None = None) -> Plan:
 class _Drawing:
     def __init__(self, seed: int, gateway: str | None) -> None:
         self._seed = seed
+        self._place = self._chosen(gateway)
+
+    def _chosen(self, gateway: str | None) -> Place:
+        abroad = next((place for place in ABROAD.values() if place.account == gateway), None)
+        if abroad is not None:
+            return abroad
         places = [place for place in PLACES if gateway in {None, place.gateway, place.account}]
-        self._place = self._dice("place").choice(places)
+        place = self._dice("place").choice(places)
+        is_abroad = self._dice("currency").random() < _ABROAD
+        return ABROAD.get(place.account, place) if is_abroad else place
 
     def _dice(self, stream: str) -> random.Random:
         return random.Random(f"{self._seed}:{stream}")  # noqa: S311 - repeatable by design

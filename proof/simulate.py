@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import cast
 
 from proof import canary, known, real, small_scope
-from proof.places import PLACES
+from proof.places import ABROAD, PLACES
 from proof.plan import Plan, draw
 from proof.play import Result, play_plan
 from proof.quiet import quiet
@@ -288,7 +288,8 @@ def _commit() -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    places = sorted({name for place in PLACES for name in (place.account, place.gateway)})
+    known_places = (*PLACES, *ABROAD.values())
+    places = sorted({name for place in known_places for name in (place.account, place.gateway)})
     parser = argparse.ArgumentParser(prog="./scripts/simulate", description=__doc__)
     parser.add_argument("--seeds", type=_count, help=f"how many to play ({_SEEDS_DEFAULT})")
     parser.add_argument(

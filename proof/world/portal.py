@@ -13,10 +13,11 @@ from urllib.parse import urlencode
 
 from yarl import URL
 
+from proof.asks import major_of
 from proof.places import Place
 from proof.world.bank import Bank
 
-_AMOUNT = re.compile(r'"(\d+\.\d\d)"')
+_AMOUNT = re.compile(r'"(\d+\.\d\d\d?)"')
 _JSON = {"Content-Type": "application/json"}
 _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
@@ -36,7 +37,7 @@ class Portal:
 
     async def place_hold(self, amount_minor: int, reference: str) -> None:
         """Place a hold of one's own, on the card that is always approved."""
-        card, amount = self._place.card, _major(amount_minor)
+        card, amount = self._place.card, self._major(amount_minor)
         match self._place.gateway:
             case "payroc":
                 order = {"orderId": reference, "amount": amount_minor, "currency": "USD"}
@@ -44,7 +45,7 @@ class Portal:
                 payment = {"order": order, "paymentMethod": method, **_AT_PAYROC}
                 await self._at_payroc("/payments", payment)
             case "sibs":
-                ordered = await self._at_sibs("/payments", _follow_up(reference, amount, _AN_ORDER))
+                ordered = await self._at_sibs("/payments", self._at(reference, amount, _AN_ORDER))
                 path = f"/payments/{ordered['transactionID']}/token/purchase"
                 paid = {"tokenInfo": {"value": card["token"], "tokenType": "Card"}}
                 await self._at_sibs(path, paid, f"Digest {ordered['transactionSignature']}")
@@ -55,11 +56,12 @@ class Portal:
             case _:
                 paid = {"cardId": card["token"], "customerId": card["customer_id"]}
                 order = {"amount": amount, "externalOrderId": reference, **paid, **_AT_XMONEY}
+                order["currency"] = self._place.currency
                 await self._at_xmoney("POST", "/order", order)
 
     async def capture(self, payment_id: str, amount_minor: int) -> None:
         """Take money out of a hold."""
-        amount = _major(amount_minor)
+        amount = self._major(amount_minor)
         match self._place.gateway:
             case "payroc":
                 await self._at_payroc(f"/payments/{payment_id}/capture", {"amount": amount_minor})
@@ -77,17 +79,24 @@ class Portal:
             case "payroc":
                 await self._at_payroc(f"/payments/{payment_id}/reverse", {})
             case "sibs":
-                await self._step(payment_id, "cancellation", _major(amount_minor))
+                await self._step(payment_id, "cancellation", self._major(amount_minor))
             case "stax":
                 await self._at_stax(f"/transaction/{payment_id}/void-or-refund", {})
             case _:
                 await self._at_xmoney("DELETE", f"/transaction/{payment_id}", {})
 
+    def _major(self, amount_minor: int) -> str:
+        return major_of(amount_minor, self._place.digits)
+
+    def _at(self, reference: str, amount: str, more: Mapping[str, object]) -> Mapping[str, object]:
+        told = {"value": amount, "currency": self._place.currency}
+        return _follow_up(reference, told, more)
+
     async def _step(self, payment_id: str, verb: str, amount: str) -> None:
         """A later operation at SIBS."""
         self._count += 1
         of_it = {"originalTransaction": {"id": payment_id}}
-        body = _follow_up(f"portal-{self._count}", amount, of_it)
+        body = self._at(f"portal-{self._count}", amount, of_it)
         await self._at_sibs(f"/payments/{payment_id}/{verb}", body)
 
     async def _at_payroc(self, path: str, content: object) -> None:
@@ -130,19 +139,20 @@ _AT_XMONEY: Mapping[str, str] = {
     "orderType": "purchase",
     "transactionMethod": "card",
     "cardTransactionMode": "auth",
-    "currency": "EUR",
 }
 _AN_ORDER: Mapping[str, object] = {"moto": False, "paymentType": "AUTH", "paymentMethod": ["CARD"]}
 
 
-def _follow_up(reference: str, amount: str, more: Mapping[str, object]) -> Mapping[str, object]:
+def _follow_up(
+    reference: str, amount: Mapping[str, str], more: Mapping[str, object]
+) -> Mapping[str, object]:
     """What SIBS is told of an order, and of what follows it."""
     return {
         "merchant": {"terminalId": 1001, "channel": "web", "merchantTransactionId": reference},
         "transaction": {
             "transactionTimestamp": "2030-01-07T09:00:00.000Z",
             "description": "theirs",
-            "amount": {"value": amount, "currency": "EUR"},
+            "amount": amount,
             **more,
         },
     }
@@ -151,8 +161,3 @@ def _follow_up(reference: str, amount: str, more: Mapping[str, object]) -> Mappi
 def _written(content: object) -> bytes:
     """JSON, in which amounts are numbers, to the digit."""
     return _AMOUNT.sub(r"\1", json.dumps(content)).encode()
-
-
-def _major(amount_minor: int) -> str:
-    """In major units: of the worlds' currencies, each has two digits."""
-    return f"{amount_minor // 100}.{amount_minor % 100:02d}"

@@ -40,7 +40,7 @@ def test_thousands_of_seeds_break_no_law(capsys: pytest.CaptureFixture[str]) -> 
     assert code == 0, printed
     figures = json.loads(printed)
     assert figures["scenarios"] == _SEEDS
-    assert len(figures["at"]) == 6
+    assert len(figures["at"]) == 8
     assert {"reset", "kill", "restore", "second_cluster", "outage"} <= {
         *figures["accidents and troubles"]
     }
