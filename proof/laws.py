@@ -38,6 +38,7 @@ def more(seen: Witness) -> Iterable[Violation]:
     yield from _all_or_nothing(seen)
     yield from _rest_is_free(seen)
     yield from _of_use(seen)
+    yield from _asked_whom(seen)
     if seen.view is not None:
         yield from _in_order(seen, seen.view)
         yield from _nothing_dropped(seen, seen.view)
@@ -120,6 +121,26 @@ def _of_use(seen: Witness) -> Iterable[Violation]:
     for told in seen.told:
         if told.error == "Declined":
             yield Violation("U1", f"{told.instruction} was declined, and nobody had declined it")
+
+
+def _asked_whom(seen: Witness) -> Iterable[Violation]:
+    """A guest who has to pass 3-D Secure first is asked, where nothing goes wrong; if they can be.
+
+    Where the merchant acts alone nobody is there to ask.
+    """
+    plan = seen.plan
+    if seen.happened or plan.accidents or plan.heals_at is None or plan.adopts:
+        return
+    if plan.request["payment_method"] != plan.place.challenged:
+        return
+    is_there = plan.request.get("initiator", "customer") == "customer"
+    for told in seen.told:
+        if told.instruction.name != "authorized" or told.answer is None:
+            continue
+        asked = told.answer["state"] == "action_required"
+        if asked != is_there:
+            whom = "is there" if is_there else "is not there"
+            yield Violation("U2", f"the guest {whom}, and the hold is {told.answer['state']}")
 
 
 def _in_order(seen: Witness, view: Json) -> Iterable[Violation]:

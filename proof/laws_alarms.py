@@ -41,6 +41,8 @@ def of_the_alarms(seen: Witness) -> Iterable[Violation]:
             if (law, what) not in said:
                 said.add((law, what))
                 yield Violation(law, f"at {at:.0f} s {what}")
+    if alone and seen.view is not None:
+        yield from _declined_by_nobody(seen, seen.view)
     if alone and "external_change" in seen.attentions and not _was_changed(seen):
         yield Violation("N1", "somebody was told of others' doings, and others have done nothing")
 
@@ -89,6 +91,18 @@ def _of_the_unknown(hold: Json, since: float) -> Iterator[tuple[str, str]]:
     is_early = since < asked_at + _LOOK_UP_FOR_S - _A_MOMENT_S
     if is_early and not any(hour <= since + _A_MOMENT_S for hour in hours):
         yield "N1", f"after {since - asked_at:.0f} s somebody was told of what is unknown"
+
+
+def _declined_by_nobody(seen: Witness, view: Json) -> Iterator[Violation]:
+    """No card is called declined that nobody has declined, and that holds what was asked for."""
+    said = [e for e in view["operations"] if (e["kind"], e["state"]) == ("authorize", "declined")]
+    effects = [[effect["kind"] for effect in book["effects"]] for book in seen.books]
+    # What the guest was asked for in vain, or is less than was asked for, is given back.
+    ended = [kinds for kinds in effects if kinds[0] == "decline" or kinds[-1] != "authorize"]
+    # An order that was called off reads as declined, at SIBS, also to whoever has called it off.
+    called_off = sum(1 for each in seen.exchanges if each.operation == "release")
+    if len(said) > len(ended) + called_off and not seen.resolved:
+        yield Violation("N2", f"{said[-1]['operation_id']} is declined, and by nobody")
 
 
 def _was_changed(seen: Witness) -> bool:

@@ -21,6 +21,7 @@ Json = Mapping[str, Any]
 
 # While one of these stands, a person has been told that the hold may say something else.
 _NOT_SURE = frozenset({"outcome_unknown", "external_change"})
+_RESTS = frozenset({"authorized", "partially_captured"})
 _A_MOMENT_S = 0.002
 _HOURLY = timedelta(minutes=55)
 # What several tasks take that come late and are slow, one after the other.
@@ -106,6 +107,9 @@ def _remembers(seen: Witness) -> Iterator[Violation]:
         decided = all(each["state"] in DECIDED for each in hold["operations"])
         if is_calm and decided and hold["attention"] is None:
             yield from _differs(seen, glance.at, hold)
+            if seen.plan.place.gateway == "sibs" and seen.reset_at and hold["state"] in _RESTS:
+                what = "a run was made again, its gateway shows nothing since, and nobody was told"
+                yield Violation("R4", f"at {glance.at:.0f} s {what}")
 
 
 def _is_anothers(plan: Plan) -> bool:

@@ -45,6 +45,7 @@ _AMOUNTS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
 _HELD = frozenset({"authorized", "adjusting", "capturing", "partially_captured"})
 #: The hours that the rules of the schemes know, and the account's own window.
 _RULES_S = (MERCHANTS_S, 5 * DAY, 7 * DAY, 30 * DAY)
+_SHOWS_CARDS = frozenset({"payroc", "stax", "xmoney"})
 _CLOCKS_DIFFER = timedelta(seconds=1)
 
 
@@ -80,6 +81,7 @@ def _of_one(seen: Witness, hold: Json) -> Iterator[tuple[str, str]]:
         yield "V1", "the metadata is another's"
     yield from _of_its_amounts(seen, hold)
     yield from _of_its_state(seen, hold)
+    yield from _of_its_card(seen, hold)
     yield from _of_its_attention(hold)
 
 
@@ -112,6 +114,15 @@ def _of_its_state(seen: Witness, hold: Json) -> Iterator[tuple[str, str]]:
         vouched = seen.resolved and name == "gateway_reference"
         if state in _HELD and hold[name] is None and not vouched:
             yield "V2", f"{state}, without {name}"
+
+
+def _of_its_card(seen: Witness, hold: Json) -> Iterator[tuple[str, str]]:
+    """Of a hold that stands people are shown the card, where its gateway shows one."""
+    if hold["state"] not in _HELD or seen.plan.place.gateway not in _SHOWS_CARDS or seen.resolved:
+        return
+    card = hold["card"]
+    if card is None or not card["brand"] or not str(card["last4"]).isdigit():
+        yield "V14", f"{hold['state']}, and the card is {hold['card']}"
 
 
 def _of_its_attention(hold: Json) -> Iterator[tuple[str, str]]:
@@ -169,6 +180,9 @@ def _of_its_plan(seen: Witness, hold: Json) -> Iterator[tuple[str, str]]:
         case other:
             if other != "gateway":
                 yield "V4", f"{other} is no source of an expiry"
+    brand = str(hold["card"] and hold["card"]["brand"])
+    if "visa" in brand.lower() and request.get("initiator") == "merchant" and lives > MERCHANTS_S:
+        yield "V4", f"a card on file is said to hold {lives:.0f} s, against its scheme's rule"
     margin = timedelta(seconds=seconds_of(request.get("safety_margin", "PT12H")))
     by_expiry = lapses - min(margin, (lapses - since) / 2)
     settle_by = hold["settle_by"]
