@@ -23,8 +23,20 @@ _VERDICTS = ("decline", "stay_pending")
 # A world in which nothing is ever done shows little.
 _VERDICTS_MOST = 0.35
 _RATHER = (*_VERDICTS, "overtaken")
-_AT_THE_DOOR = ("approve_less", "require_action", "late", "unanswered", "stay_pending")
-_WELCOMES = 0.25
+_AT_THE_DOOR = (
+    "approve_less",
+    "require_action",
+    "late",
+    "unanswered",
+    "stay_pending",
+    "error_before",
+    "error_after",
+    "throttle",
+    "unauthorized",
+    "garbage",
+    "truncate",
+)
+_WELCOMES = 0.3
 _REVOKED_FOR = (0, 0, 1, 3, 8)
 # Of the calls over which a worker dies: those that never leave, and those that arrive later.
 _DIES_FIRST, _ARRIVES_AFTER = 0.3, 0.8
