@@ -109,7 +109,7 @@ class Others:
         return [self._marked(book) for book in self._books() if self._is_strange(book)]
 
     def ends_with(self, known: Collection[str | None]) -> None:
-        """Which payments the runs say at their ends are theirs: any other is a stranger's."""
+        """Which payments the runs have ever said are theirs: any other is a stranger's."""
         made = (book for book in self._books() if book["reference"] == _ELSEWHERE)
         named = {*known} - {None}
         self._is_adopted = any(book["payment_id"] in named for book in made) or not named

@@ -182,7 +182,9 @@ class World:
         seen.exchanges = self._network.exchanges
         seen.view = view
         seen.views = [view, *[await self.people.view(each) for each in self.clusters[1:]]]
-        self.others.ends_with({each["payment_id"] for each in seen.views if each})
+        # A run that was made again may not come to know any more what it has taken over.
+        shown = [*seen.views, *(each.hold for each in (*seen.told, *seen.glances))]
+        self.others.ends_with({each["payment_id"] for each in shown if each})
         seen.books, seen.strange = self.others.ours(), self.others.strange()
         seen.is_open = bool(self.open_runs())
         seen.unanswered = sum(run.left_waiting for run in self.runs()) + sum(
