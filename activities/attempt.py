@@ -103,13 +103,12 @@ class Attempt:
         return await self._send(gateway)
 
     async def _too_late(self, gateway: Gateway, send_by: datetime) -> Settled:
-        """Send nothing any more; but an earlier attempt may have, or an earlier run."""
-        proof_from = self._call.absent_after or send_by
+        """Send nothing any more; but an earlier attempt may have, or a run before this one."""
         may_be_ours = not self._is_first or self._call.repeated or self._is_of_an_earlier_run
-        if may_be_ours:
-            proof_from = max(proof_from, send_by + gateway.capabilities.processing_time)
         if not may_be_ours and not gateway.capabilities.finds:
             return self._settled(Ending.ABSENT, detail=_TOO_LATE)
+        booked_by = send_by + gateway.capabilities.processing_time
+        proof_from = max(self._call.absent_after or send_by, booked_by)
         found = await self._looked_before(gateway, proof_from)
         never_sent = found.ending is Ending.ABSENT
         told = {"detail": _TOO_LATE} if never_sent else {"found": self._was_there(found)}

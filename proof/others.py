@@ -15,6 +15,7 @@ _STRANGER = "stranger-"
 _ELSEWHERE = "elsewhere"
 # The time by which all has taken effect that somebody does: it lapses by itself.
 _BY_ITSELF = "expire"
+_BY_ITSELF_OR_FIRST = frozenset({_BY_ITSELF, "authorize"})
 
 
 class Others:
@@ -109,10 +110,15 @@ class Others:
         return [self._marked(book) for book in self._books() if self._is_strange(book)]
 
     def ends_with(self, known: Collection[str | None]) -> None:
-        """Which payments the runs have ever said are theirs: any other is a stranger's."""
-        made = (book for book in self._books() if book["reference"] == _ELSEWHERE)
-        named = {*known} - {None}
-        self._is_adopted = any(book["payment_id"] in named for book in made) or not named
+        """Which payments the runs have ever said are theirs: any other is a stranger's.
+
+        But for one that they have acted on, and forgotten since.
+        """
+        made = [book for book in self._books() if book["reference"] == _ELSEWHERE]
+        named = any(book["payment_id"] in known for book in made)
+        acts = (effect for book in made for effect in self._marked(book)["effects"])
+        acted = any(e["kind"] not in _BY_ITSELF_OR_FIRST and not e["by_others"] for e in acts)
+        self._is_adopted = named or acted or not known
 
     def is_about_ours(self, path: str) -> bool:
         """Whether a request is about a hold of the run's, that there is."""
