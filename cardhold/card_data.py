@@ -27,10 +27,10 @@ _PREFIXES = re.compile(
     r"4|5[0-9]|6[0-9]|3[4-9]|30|35(2[89]|[3-8])|"
     r"22(0[0-4]|2[1-9]|[3-9])|2[3-6]|27([01]|20)|9792"
 )
-# Names that machines draw, as whole words: UUIDs, and hexadecimal object ids and digests of their
-# usual lengths. By chance one in some hundreds holds a run of digits. Each has a letter: without
-# one it is a number in a disguise.
-_DRAWN = re.compile(
+#: Names that machines draw, as whole words: UUIDs, and hexadecimal object ids and digests of their
+#: usual lengths. By chance one in some hundreds holds a run of digits. Each has a letter: without
+#: one it is a number in a disguise.
+DRAWN = re.compile(
     r"(?<![0-9A-Za-z])(?:(?=[0-9-]*[A-Fa-f])[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
     r"|(?=[0-9]*[A-Fa-f])(?:[0-9A-Fa-f]{64}|[0-9A-Fa-f]{40}|[0-9A-Fa-f]{32}|[0-9A-Fa-f]{24}))"
     r"(?![0-9A-Za-z])"
@@ -66,7 +66,7 @@ def holds_card_data(value: object) -> bool:
 
 
 def _text_holds(text: str) -> bool:
-    folded = _DRAWN.sub("x", _folded(text))
+    folded = DRAWN.sub("x", _folded(text))
     return any(_run_holds(run.group()) for run in _RUN.finditer(folded))
 
 

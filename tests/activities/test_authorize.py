@@ -25,7 +25,8 @@ A_RUN_BEFORE = "the run before the reset"
 
 async def test_what_is_late_for_the_first_time_is_looked_for_and_said_to_be_late() -> None:
     gateway = Scripted([None])
-    settled = await attempt(gateway, LATE)
+    long_ago = NOW - KEYS.processing_time
+    settled = await attempt(gateway, call(OperationKind.AUTHORIZE, send_by=long_ago))
 
     assert gateway.asked == ["look_up"]
     assert (settled.ending, settled.detail) == (

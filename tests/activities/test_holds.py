@@ -409,9 +409,18 @@ async def test_a_gateways_retry_after_is_kept_within_bounds(
 
 async def test_an_authorization_is_not_sent_when_it_is_too_late() -> None:
     gateway = Scripted([None])
-    settled = await attempt(gateway, call(OperationKind.AUTHORIZE, send_by=NOW))
+    long_ago = NOW - KEYS.processing_time
+    settled = await attempt(gateway, call(OperationKind.AUTHORIZE, send_by=long_ago))
 
     assert settled.ending is Ending.ABSENT
+    assert gateway.asked == ["look_up"]
+
+
+async def test_just_after_it_was_too_late_nothing_proves_that_no_other_run_has_sent_it() -> None:
+    gateway = Scripted([None])
+    failed = await failure(gateway, call(OperationKind.AUTHORIZE, send_by=NOW))
+
+    assert (failed.type, failed.non_retryable) == (Failure.STILL_PENDING, False)
     assert gateway.asked == ["look_up"]
 
 

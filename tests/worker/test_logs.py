@@ -45,6 +45,12 @@ def test_a_card_number_is_hidden(form: Form, card: str) -> None:
 
 
 @pytest.mark.parametrize("form", FORMS)
+def test_a_run_is_found_by_its_id_whatever_digits_were_drawn(form: Form) -> None:
+    run_id = "01a2033c-4111-4111-8111-0005abcdabcd"
+    assert run_id in logged(form, "failing workflow task of run %s", run_id)
+
+
+@pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("number", ["2967530000000000001", "1234567890123", "17612345678901"])
 def test_what_no_scheme_issues_stays(form: Form, number: str) -> None:
     assert number in logged(form, "token %s", number)
