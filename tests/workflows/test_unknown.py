@@ -12,6 +12,7 @@ from time import monotonic
 from typing import Any
 
 import pytest
+from temporalio.client import WorkflowUpdateStage
 from temporalio.service import RPCError
 
 from cardhold.fields import instant_text
@@ -246,7 +247,11 @@ async def test_a_word_on_what_the_deadline_has_overtaken_is_taken_beside_one_on_
         {"operation_id": operation_id, "outcome": "done", "reference": "P-1", **DESK}
         for operation_id in ("adjust/2", "release/3")
     ]
-    await asyncio.gather(*(reserved.update("resolve", word) for word in words))
+    # The second one ends the hold: what has not been heard by then is too late.
+    heard = WorkflowUpdateStage.ACCEPTED
+    first = await reserved.handle.start_update("resolve", words[0], wait_for_stage=heard)
+    await reserved.update("resolve", words[1])
+    await first.result()
     ended = await reserved.ended()
 
     assert [operation["state"] for operation in ended["operations"]] == ["done"] * 3
