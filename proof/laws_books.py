@@ -15,14 +15,13 @@ from proof.asks import seconds_of, since_beginning
 from proof.laws_shown import all_shown
 from proof.laws_told import own_operations
 from proof.plan import DEATH, HOUR, MANY_RUNS, WORKERS_HALT, Accident, Plan
-from proof.witness import DECIDED, Violation, Witness
+from proof.witness import A_MOMENT_S, DECIDED, Violation, Witness
 
 Json = Mapping[str, Any]
 
 # While one of these stands, a person has been told that the hold may say something else.
 _NOT_SURE = frozenset({"outcome_unknown", "external_change"})
 _RESTS = frozenset({"authorized", "partially_captured"})
-_A_MOMENT_S = 0.002
 _HOURLY = timedelta(minutes=55)
 # What several tasks take that come late and are slow, one after the other.
 _AT_ONCE = timedelta(minutes=2)
@@ -120,8 +119,8 @@ def _is_anothers(plan: Plan) -> bool:
 
 def _differs(seen: Witness, at: float, hold: Json) -> Iterator[Violation]:
     """What may happen in the very moment of an answer is not in it yet."""
-    before = figures_at(seen, at - _A_MOMENT_S)
-    after = figures_at(seen, at + _A_MOMENT_S)
+    before = figures_at(seen, at - A_MOMENT_S)
+    after = figures_at(seen, at + A_MOMENT_S)
     said = hold["captured"]["amount_minor"], hold["remaining"]["amount_minor"]
     if said[0] not in {before[0], after[0]}:
         yield Violation("R4", f"at {at:.0f} s {after[0]} were captured, and shown were {said[0]}")
@@ -141,13 +140,13 @@ def _first_come(seen: Witness, view: Json) -> Iterator[Violation]:
         for each in view["operations"]
         # Before its hour the plan only repeats a release that was refused.
         if each["command_id"].partition("~")[0] == "deadline"
-        and since_beginning(each["requested_at"]) >= due - _A_MOMENT_S
+        and since_beginning(each["requested_at"]) >= due - A_MOMENT_S
     ]
     if not by_plan:
         return
     for number, asked in enumerate(seen.plan.instructions):
         at = seen.sent_at.get(number)
-        if at is None or at >= due - _A_MOMENT_S or not asked.is_valid or asked.command_id is None:
+        if at is None or at >= due - A_MOMENT_S or not asked.is_valid or asked.command_id is None:
             continue
         own = [names.index(each["operation_id"]) for each in own_operations(asked, view)]
         errors = {told.error for told in seen.told if told.instruction is asked}

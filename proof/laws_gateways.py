@@ -13,12 +13,9 @@ from typing import Any
 from proof.asks import since_beginning
 from proof.names import derived_key, derived_reference
 from proof.plan import MANY_RUNS
-from proof.witness import DECIDED, Violation, Witness
+from proof.witness import A_MOMENT_S, DECIDED, Violation, Witness
 
 Json = Mapping[str, Any]
-
-# The books' stamps and ours are rounded.
-_A_MOMENT_S = 0.002
 
 # What an operation does to the books, where the books keep its name; a hold is lowered at SIBS by
 # freeing a part of it.
@@ -28,7 +25,6 @@ _EFFECTS: Mapping[str, Mapping[str, str]] = {
     "stax": {"capture": "capture"},
 }
 
-# The books' stamps are rounded.
 # All that becomes of a hold that nobody touches.
 _PLACED_AND_LAPSED = 2
 
@@ -56,7 +52,7 @@ def _said_too_soon(seen: Witness) -> Iterable[Violation]:
             effect
             for book in seen.books
             for effect in book["effects"]
-            if since_beginning(effect["at"]) - seen.plan.skew_s <= told.at + _A_MOMENT_S
+            if since_beginning(effect["at"]) - seen.plan.skew_s <= told.at + A_MOMENT_S
         ]
         booked = Counter[str]()
         for effect in by_then:

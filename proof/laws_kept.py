@@ -13,13 +13,12 @@ from proof.asks import Instruction, minor_of, since_beginning
 from proof.laws_shown import all_shown
 from proof.names import derived_reference
 from proof.plan import DEATH, MANY_RUNS, WORKERS_HALT
-from proof.witness import DECIDED, FINAL, Violation, Witness
+from proof.witness import A_MOMENT_S, DECIDED, FINAL, Violation, Witness
 
 Json = Mapping[str, Any]
 
 _UNDECIDED = frozenset({"sent", "unknown"})
 _REFUSED_KEPT = 50
-_A_MOMENT_S = 0.002
 # What a slow worker's next tasks take, with a call between them.
 _SOON_S = 120.0
 #: Until a person is told of an unknown outcome, and how long a declined hold waits for a card.
@@ -97,7 +96,7 @@ def _of_its_times(at: float, hold: Json) -> Iterator[tuple[str, str]]:
         told.append(("attention", attention["since"]))
     told += [("refused", each["at"]) for each in hold["refused"]]
     for name, hour in told:
-        if hour is not None and since_beginning(hour) > at + _A_MOMENT_S:
+        if hour is not None and since_beginning(hour) > at + A_MOMENT_S:
             yield "V7", f"{name} is {hour}, which is to come"
     doubt = sum(
         each["amount"]["amount_minor"]
@@ -162,7 +161,7 @@ def _of_whose_word(
         for field in ("operator", "reason"):
             if each[field] != body.get(field):
                 yield "V11", f"the {field} of {each['operation_id']} is {each[field]}"
-        if since_beginning(each["requested_at"]) < asked.at - _A_MOMENT_S:
+        if since_beginning(each["requested_at"]) < asked.at - A_MOMENT_S:
             yield "V11", f"{each['operation_id']} was asked for at {each['requested_at']}"
         named = each["kind"] == asked.name and "amount" in body and not seen.resolved
         if named and each["amount"]["amount_minor"] != minor_of(body["amount"]):

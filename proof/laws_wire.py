@@ -8,9 +8,12 @@ from datetime import datetime
 
 from proof.asks import since_beginning
 from proof.plan import DAY, MANY_RUNS, WORKERS_HALT, Plan
-from proof.witness import Violation, Witness
+from proof.witness import A_MOMENT_S, Violation, Witness
 from proof.world.line import Exchange
 from proof.world.loop import BEGINNING
+
+# What goes out under one name: the operation, where to, with what body, under which key.
+_What = tuple[str, str, bytes, str | None]
 
 _MONEY = frozenset({"authorize", "adjust", "capture", "release"})
 # What belongs to the call that follows it.
@@ -155,7 +158,7 @@ def _gone_at(seen: Witness) -> Iterator[tuple[str, float]]:
     for book in seen.books:
         last = book["effects"][-1]
         if last["kind"] == "release" and not book["captured_minor"] and book["state"] != "open":
-            yield book["payment_id"], since_beginning(last["at"]) - seen.plan.skew_s + 0.002
+            yield book["payment_id"], since_beginning(last["at"]) - seen.plan.skew_s + A_MOMENT_S
 
 
 def _not_blindly_again(seen: Witness, *, heard: bool) -> Iterator[Violation]:
@@ -166,8 +169,8 @@ def _not_blindly_again(seen: Witness, *, heard: bool) -> Iterator[Violation]:
         heard: Whoever sends it again knows what was answered. Of what was lost everybody knows as
             much.
     """
-    last: dict[tuple[str, str, bytes, str | None], Exchange] = {}
-    first: dict[tuple[str, str, bytes, str | None], float] = {}
+    last: dict[_What, Exchange] = {}
+    first: dict[_What, float] = {}
     looked_at = -1.0
     for each in seen.exchanges:
         if each.operation == "look_up" and each.seen:
@@ -183,7 +186,7 @@ def _not_blindly_again(seen: Witness, *, heard: bool) -> Iterator[Violation]:
             yield from _again(seen, before, each, since, looked_at)
 
 
-def _what(each: Exchange) -> tuple[str, str, bytes, str | None]:
+def _what(each: Exchange) -> _What:
     """What goes out under one name, whenever; to call an order off again does nothing twice."""
     body = _STAMP.sub(b"", each.body) if each.operation == "capture" else each.body
     return each.operation, each.path, body, each.key
@@ -200,7 +203,7 @@ def _is_the_latest(seen: Witness, each: Exchange) -> bool:
 
 def _as_asked(seen: Witness) -> Iterator[Violation]:
     """A gateway that wants to be left alone is; under a live key what was lost is sent again."""
-    last: dict[tuple[str, str, bytes, str | None], Exchange] = {}
+    last: dict[_What, Exchange] = {}
     for each in seen.exchanges:
         if each.operation not in _MONEY:
             continue
@@ -217,7 +220,7 @@ def _as_asked(seen: Witness) -> Iterator[Violation]:
 
 def _looked_in_vain(seen: Witness) -> Iterator[Violation]:
     """What was lost for the first time under a live key is sent again as it was, unlooked."""
-    first: set[tuple[str, str, bytes, str | None]] = set()
+    first: set[_What] = set()
     for each in seen.exchanges:
         what = _what(each)
         if each.operation not in _MONEY or what in first:

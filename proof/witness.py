@@ -15,6 +15,8 @@ Json = Mapping[str, Any]
 #: The states of a hold that is over, and of an operation that nothing can change by itself.
 FINAL = frozenset({"captured", "released", "expired", "abandoned"})
 DECIDED = frozenset({"done", "declined", "not_done"})
+#: The books' stamps and ours are rounded.
+A_MOMENT_S = 0.002
 
 
 @dataclass(frozen=True)
