@@ -182,12 +182,24 @@ def _called_off(record: Record, asked: Entry, settled: Settled, now: datetime) -
     if settled.ending not in {Ending.DONE, Ending.CHANGED}:
         _keep_waiting(record, settled, now)
     elif payment is None or not payment.authorized.amount_minor:
-        asked.state, asked.decided_at = OperationState.NOT_DONE, now
-        asked.detail = "called off before it was decided"
         record.forget_the_attempt()
-        record.life.move(Event.ABANDON)
+        if payment is not None and _is_known_to_have_failed(record, settled, payment):
+            asked.state, asked.detail = OperationState.DECLINED, payment.detail
+            record.life.move(Event.REQUIRE_ACTION)
+            record.life.move(Event.DECLINE)
+            record.declined_at = now
+        else:
+            asked.state = OperationState.NOT_DONE
+            asked.detail = "called off before it was decided"
+            record.life.move(Event.ABANDON)
+        asked.decided_at = now
     else:
         _was_faster(record, asked, settled, payment, now)
+
+
+def _is_known_to_have_failed(record: Record, settled: Settled, payment: Payment) -> bool:
+    """Whether the run before a reset may have seen it fail, and have gone on with another card."""
+    return record.was_reset and settled.found and payment.state is PaymentState.DECLINED
 
 
 def _keep_waiting(record: Record, settled: Settled, now: datetime) -> None:

@@ -171,7 +171,7 @@ class Keeper:
             case StepKind.WARN:
                 self._warn_of_expiry(step)
             case StepKind.GIVE_UP:
-                self.record.life.move(Event.ABANDON)
+                self._give_up_the_card()
             case StepKind.LOOK_UP:
                 await self._look_whether_lapsed()
             case StepKind.CAPTURE:
@@ -180,6 +180,13 @@ class Keeper:
             case StepKind.RELEASE:
                 self.record.release_again_at = None
                 await self._by_plan(Release(reason=step.why))
+
+    def _give_up_the_card(self) -> None:
+        """No other card was given; but a run before this one may have been given one."""
+        if self._carrier.courier.is_second_run and not self._has_told_of_cards:
+            self._tell_of_another_card()
+        else:
+            self.record.life.move(Event.ABANDON)
 
     async def _by_plan(self, command: Capture | Release) -> None:
         shown = self.record.external
@@ -276,8 +283,7 @@ class Keeper:
         if not self._has_yet_to_look():
             return
         if record.life.state is HoldState.DECLINED:
-            self._told_of_cards_in = workflow.random_seed()
-            self._tell(_ANOTHER_CARD)
+            self._tell_of_another_card()
             return
         if not record.capabilities.shows_later:
             self._looked_in = workflow.random_seed()
@@ -306,12 +312,20 @@ class Keeper:
         is_older = placed_at < record.created_at and not adopted
         was_here = self._carrier.courier.was_reset or is_older or record.found
         if record.life.state is HoldState.DECLINED:
-            # The card that was given since has a name that this run has never heard.
             may_have_gone_on = self._carrier.courier.was_reset or record.found
-            return may_have_gone_on and self._told_of_cards_in != workflow.random_seed()
+            return may_have_gone_on and not self._has_told_of_cards
         is_told_to = self.inbox.look and record.capabilities.shows_later
         has_reason = is_told_to or (was_here and self._looked_in != workflow.random_seed())
         return has_reason and record.life.state in RESTING
+
+    @property
+    def _has_told_of_cards(self) -> bool:
+        return self._told_of_cards_in == workflow.random_seed()
+
+    def _tell_of_another_card(self) -> None:
+        """The card that was given since has a name that this run has never heard."""
+        self._told_of_cards_in = workflow.random_seed()
+        self._tell(_ANOTHER_CARD)
 
     def _tell(self, told: str) -> None:
         """What an earlier run did, only a person can see.
