@@ -184,11 +184,13 @@ class Record:
         )
         return f"{base}~{tries + 1}" if tries else base
 
+    def last_authorization(self) -> Entry:
+        """The authorization that has become the hold, or that was refused last."""
+        return next(e for e in reversed(self.entries) if e.kind is OperationKind.AUTHORIZE)
+
     def at_the_guest(self) -> Entry | None:
         """The authorization that waits for the guest, if one does."""
-        if self.action is None:
-            return None
-        return next(e for e in reversed(self.entries) if e.kind is OperationKind.AUTHORIZE)
+        return self.last_authorization() if self.action else None
 
     def unknown(self) -> Entry | None:
         """The operation that nobody knows the outcome of, if there is one."""

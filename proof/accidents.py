@@ -105,8 +105,9 @@ async def _restore(world: World, accident: Accident) -> None:
     world.look_first = True
     temporal.set_back(world.workflow_id, int(accident.share * len(run.tasks)))
     world.seen.restored_at.append(world.loop.time())
-    await asyncio.sleep(accident.lasts_s)
+    world.no_worker_before = world.loop.time() + accident.lasts_s
     world.employ(temporal)
+    await asyncio.sleep(accident.lasts_s)
 
 
 async def _standstill(world: World, accident: Accident) -> None:

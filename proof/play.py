@@ -95,6 +95,7 @@ class World:
         self._workers = 0
         self._request = plan.request
         self.look_first = False
+        self.no_worker_before = 0.0
         self._effects = 0
         self._coming = 0
         self.clusters = [self.cluster("temporal")]
@@ -229,7 +230,11 @@ class World:
         )
 
     def employ(self, temporal: Temporal) -> None:
-        """Put another worker to work."""
+        """Put another worker to work; where the store was set back, when operators let one."""
+        waits_s = self.no_worker_before - self.loop.time()
+        if waits_s > 0:
+            self.loop.call_later(waits_s, lambda: self.employ(temporal))
+            return
         self._workers += 1
         temporal.employ(self._new_worker(f"worker {self._workers}"))
 

@@ -180,7 +180,7 @@ class Courier:
         self._learn(entry, cause or errand.last_words(), is_last=cause is not None)
 
     def look_for_others(self, entry: Entry, within: timedelta) -> Errand:
-        """Look whether an authorization stands alone, by its reference: for so long, not longer."""
+        """Look what stands under an authorization's reference: for so long, not longer."""
         manner = _Manner(timing.PATIENTLY, within=within)
         return self._run(entry, LOOK_UP, manner, knows_id=False)
 

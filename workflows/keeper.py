@@ -14,7 +14,7 @@ from cardhold.hold import (
     Step,
     StepKind,
 )
-from cardhold.messages import Capture, PaymentMethodKind, Release
+from cardhold.messages import Capture, Release
 from cardhold.money import MoneyIn
 from cardhold.names import ErrorType
 from domain.agenda import next_step
@@ -22,27 +22,18 @@ from domain.calls import Ending, Settled
 from domain.lifecycle import Event
 from domain.outcome import Payment, PaymentState
 from domain.planner import Asked, Problem, operations
-from domain.record import RESTING, Entry, Record
-from domain.settlement import adopt, lapse, note_external
+from domain.record import Entry, Record
+from domain.settlement import DEADLINE, adopt, lapse
 from workflows import timing
 from workflows.carrier import Carrier
+from workflows.comparison import Comparison
 from workflows.desk import Desk
 from workflows.inbox import Ask, Inbox
 from workflows.others import Others
 from workflows.telling import write_attributes
 from workflows.waiting import Waiting
 
-START, DEADLINE, CANCEL = "start", "deadline", "cancel"
-
-_NOTHING_SHOWS_IT = (
-    "an earlier run has held this, and the gateway does not show what was done since:"
-    " compare with its portal."
-)
-_ANOTHER_CARD = (
-    "an earlier run may have been given another card after the decline, and may hold money on it:"
-    " compare with the gateway's portal."
-)
-_AGAIN = " What is asked again under its own command_id is looked up and not done twice"
+START, CANCEL = "start", "cancel"
 
 
 class Keeper:
@@ -62,10 +53,8 @@ class Keeper:
         self._waiting = Waiting(record, self.inbox, self._desk, self._cancel)
         self._carrier = Carrier(record, self.inbox, self._desk, self._waiting)
         self._others = Others(record, self.inbox, self._carrier, self._waiting)
+        self._comparison = Comparison(record, self.inbox, self._carrier, self._waiting)
         self._due_since: datetime | None = None
-        # Each reset changes the random seed: after a second one there is as much to see anew.
-        self._looked_in: int | None = None
-        self._told_of_cards_in: int | None = None
 
     async def keep(self) -> None:
         """Authorize, then carry out one instruction after another until nothing is held."""
@@ -130,14 +119,16 @@ class Keeper:
 
     async def _rest(self, step: Step | None) -> None:
         """Nothing to do: wait for an instruction, or for the next step's hour."""
-        await self._compare_with_the_gateway(step)
-        self._face_what_the_gateway_shows()
+        await self._comparison.compare(step)
         if self.record.life.is_over:
             return
         at, why = (step.at, f"until the next step: {step.kind}") if step else (None, "")
-        looks_at = self._others.looks_at
-        if looks_at is not None and (at is None or looks_at < at):
-            at, why = looks_at, "until a second hold would be booked, if one is"
+        for looks_at, what in (
+            (self._others.looks_at, "a second hold"),
+            (self._comparison.looks_at, "what an earlier run has sent"),
+        ):
+            if looks_at is not None and (at is None or looks_at < at):
+                at, why = looks_at, f"until {what} would be booked, if one is"
         await self._waiting.until(lambda: self._is_called_from(step), at, why)
 
     def _is_called_from(self, step: Step | None) -> bool:
@@ -148,7 +139,7 @@ class Keeper:
         inbox = self.inbox
         if inbox.waiting or inbox.guest_is_back or self.record.life.is_over:
             return True
-        if self._has_yet_to_look():
+        if self._comparison.is_due():
             return True
         return next_step(self.record, self._waiting.now) != step
 
@@ -171,7 +162,7 @@ class Keeper:
             case StepKind.WARN:
                 self._warn_of_expiry(step)
             case StepKind.GIVE_UP:
-                self._give_up_the_card()
+                await self._give_up_the_card()
             case StepKind.LOOK_UP:
                 await self._look_whether_lapsed()
             case StepKind.CAPTURE:
@@ -181,11 +172,9 @@ class Keeper:
                 self.record.release_again_at = None
                 await self._by_plan(Release(reason=step.why))
 
-    def _give_up_the_card(self) -> None:
-        """No other card was given; but a run before this one may have been given one."""
-        if self._carrier.courier.is_second_run and not self._has_told_of_cards:
-            self._tell_of_another_card()
-        else:
+    async def _give_up_the_card(self) -> None:
+        """No other was given: the end, unless one is at the last moment."""
+        if await self._comparison.holds_on_no_card() and not self.inbox.waiting:
             self.record.life.move(Event.ABANDON)
 
     async def _by_plan(self, command: Capture | Release) -> None:
@@ -252,7 +241,7 @@ class Keeper:
         if not record.capabilities.shows_expiry:
             await self._by_plan(Release(reason="it has lapsed, and the gateway never shows it"))
             return
-        probe = self._probe()
+        probe = self._comparison.probe()
         errand = self._carrier.courier.inspect(probe)
         await self._waiting.until(errand.is_back, workflow.now() + record.capabilities.look_up_for)
         if not errand.is_back():
@@ -273,90 +262,6 @@ class Keeper:
             await self._by_plan(Release(reason="it lapsed, and the gateway still shows it"))
         else:
             record.external = payment
-
-    async def _compare_with_the_gateway(self, step: Step | None) -> None:
-        """After a reset, its repeated messages served, or when told to: what does it show?
-
-        The next step's hour comes first: a gateway that does not answer delays no deadline.
-        """
-        record = self.record
-        if not self._has_yet_to_look():
-            return
-        if record.life.state is HoldState.DECLINED:
-            self._tell_of_another_card()
-            return
-        if not record.capabilities.shows_later:
-            self._looked_in = workflow.random_seed()
-            self._tell(_NOTHING_SHOWS_IT)
-            return
-        # What was begun before a further reset tells nothing of what came after it.
-        begun_in = workflow.random_seed()
-        errand = self._carrier.courier.inspect(self._probe())
-        at, why = (step.at, f"until the next step: {step.kind}") if step else (None, "")
-        await self._waiting.until(lambda: errand.is_back() or bool(self.inbox.waiting), at, why)
-        if not errand.is_back():
-            errand.call_off()
-            return
-        self._looked_in = begun_in
-        self.inbox.look = False
-        settled = errand.settled()
-        payment = settled.payment if settled else None
-        if payment is not None and not record.is_as_shown(payment):
-            record.external = payment
-
-    def _has_yet_to_look(self) -> bool:
-        """Whether an earlier run may have gone on with it, or somebody says that it differs."""
-        record = self.record
-        adopted = record.request.payment_method.kind is PaymentMethodKind.EXISTING_HOLD
-        placed_at = record.authorized_at or record.created_at
-        is_older = placed_at < record.created_at and not adopted
-        was_here = self._carrier.courier.was_reset or is_older or record.found
-        if record.life.state is HoldState.DECLINED:
-            may_have_gone_on = self._carrier.courier.was_reset or record.found
-            return may_have_gone_on and not self._has_told_of_cards
-        is_told_to = self.inbox.look and record.capabilities.shows_later
-        has_reason = is_told_to or (was_here and self._looked_in != workflow.random_seed())
-        return has_reason and record.life.state in RESTING
-
-    @property
-    def _has_told_of_cards(self) -> bool:
-        return self._told_of_cards_in == workflow.random_seed()
-
-    def _tell_of_another_card(self) -> None:
-        """The card that was given since has a name that this run has never heard."""
-        self._told_of_cards_in = workflow.random_seed()
-        self._tell(_ANOTHER_CARD)
-
-    def _tell(self, told: str) -> None:
-        """What an earlier run did, only a person can see.
-
-        Its own instructions, given again under the names that they had, are found and adopted.
-        """
-        self.record.raise_attention(AttentionReason.EXTERNAL_CHANGE, workflow.now(), told + _AGAIN)
-        self._waiting.tell()
-
-    def _probe(self) -> Entry:
-        """What to look at the payment for, whatever was done to it and by whom."""
-        record = self.record
-        return Entry(
-            number=len(record.entries) + 1,
-            kind=OperationKind.RELEASE,
-            command_id=DEADLINE,
-            amount=record.ledger.money(record.ledger.remaining_minor),
-            final=True,
-            requested_at=workflow.now(),
-        )
-
-    def _face_what_the_gateway_shows(self) -> None:
-        """What the gateway shows and we did not do: an earlier run did it, or somebody else."""
-        record = self.record
-        if record.external is None or record.has_attention(AttentionReason.EXTERNAL_CHANGE):
-            return
-        if self._carrier.courier.was_reset:
-            adopt(record, record.external)
-        else:
-            note_external(record, record.external, workflow.now())
-        self._waiting.tell()
 
     def _warn_of_expiry(self, step: Step) -> None:
         self.record.warned = True

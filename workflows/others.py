@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from temporalio import workflow
 
-from cardhold.hold import AttentionReason, OperationKind
+from cardhold.hold import AttentionReason
 from cardhold.messages import Capture
 from domain.outcome import Payment, PaymentState
 from domain.record import RESTING, Entry, Record
@@ -21,7 +21,8 @@ from workflows.carrier import Carrier
 from workflows.inbox import Inbox
 from workflows.waiting import Waiting
 
-_HOLDS = frozenset({PaymentState.OPEN, PaymentState.CAPTURED})
+#: In these states something is held, or was taken of it.
+HOLDS = frozenset({PaymentState.OPEN, PaymentState.CAPTURED})
 
 
 class Others:
@@ -53,7 +54,8 @@ class Others:
 
     async def look(self) -> None:
         """Look once; what could not be looked up is looked up later, and later again."""
-        record, entry = self._record, self._placed()
+        record = self._record
+        entry = record.last_authorization()
         hurries = bool(self._inbox.waiting)
         within = timing.FIRST_TRY_MIN if hurries else timing.CALL_START_TO_CLOSE
         errand = self._carrier.courier.look_for_others(entry, within)
@@ -66,18 +68,13 @@ class Others:
             return
         if record.others_at is not None and workflow.now() >= record.others_at:
             record.others_at = None
-        if shown.state in _HOLDS:
+        if shown.state in HOLDS:
             await self._keep_one(entry, shown)
 
     def _look_later(self) -> None:
         """Not told: twice the time after each look, so that an outage costs little."""
         self._pause = 2 * (self._pause or self._record.capabilities.processing_time)
         self._record.others_at = workflow.now() + self._pause
-
-    def _placed(self) -> Entry:
-        """The authorization that has become the hold."""
-        entries = self._record.entries
-        return next(e for e in reversed(entries) if e.kind is OperationKind.AUTHORIZE)
 
     async def _keep_one(self, entry: Entry, shown: Payment) -> None:
         record = self._record

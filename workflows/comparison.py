@@ -1,0 +1,185 @@
+"""Compares a hold with what the gateway shows, where an earlier run may have gone on with it.
+
+A run that a reset made, or that was started again, does not know what the run before it has done
+since. Where the gateway shows that, it is looked at; where it does not, a person is told. So it
+is too when somebody says that the two differ.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from temporalio import workflow
+
+from cardhold.hold import AttentionReason, HoldState, OperationKind, Step
+from cardhold.messages import PaymentMethodKind
+from domain.record import RESTING, Entry, Record
+from domain.settlement import DEADLINE, adopt, note_external
+from workflows import timing
+from workflows.carrier import Carrier
+from workflows.inbox import Inbox
+from workflows.others import HOLDS
+from workflows.waiting import Waiting
+
+_NOTHING_SHOWS_IT = (
+    "an earlier run has held this, and the gateway does not show what was done since:"
+    " compare with its portal."
+)
+_ANOTHER_CARD = (
+    "an earlier run may have been given another card after the decline, and may hold money on it:"
+    " compare with the gateway's portal."
+)
+_STANDS_AFTER_ALL = (
+    "the gateway refused the authorization, and shows a hold under its reference, which an earlier"
+    " run has placed: see to it in the gateway's portal."
+)
+_AGAIN = " What is asked again under its own command_id is looked up and not done twice"
+
+
+class Comparison:
+    """Works for `Keeper`, between one instruction and the next."""
+
+    def __init__(self, record: Record, inbox: Inbox, carrier: Carrier, waiting: Waiting) -> None:
+        self._record = record
+        self._inbox = inbox
+        self._courier = carrier.courier
+        self._waiting = waiting
+        # Each reset changes the random seed: after a second one there is as much to see anew.
+        self._looked_in: int | None = None
+        self._told_of_cards_in: int | None = None
+        self._look_again_at: datetime | None = None
+
+    @property
+    def looks_at(self) -> datetime | None:
+        """When to look again, if that has an hour."""
+        return self._look_again_at if self._record.life.state in RESTING else None
+
+    def is_due(self) -> bool:
+        """Whether an earlier run may have gone on with it, or somebody says that it differs."""
+        state = self._record.life.state
+        if state is HoldState.DECLINED:
+            may_have_gone_on = self._courier.was_reset or self._record.found
+            return may_have_gone_on and not self._has_told_of_cards
+        is_told_to = self._inbox.look and self._record.capabilities.shows_later
+        return (is_told_to or self._has_yet_to_look()) and state in RESTING
+
+    def _has_yet_to_look(self) -> bool:
+        again_at = self._look_again_at
+        is_time = again_at is None or again_at <= self._waiting.now
+        return is_time and self._was_here() and self._looked_in != workflow.random_seed()
+
+    def _was_here(self) -> bool:
+        """Whether an earlier run has held this."""
+        record = self._record
+        adopted = record.request.payment_method.kind is PaymentMethodKind.EXISTING_HOLD
+        placed_at = record.authorized_at or record.created_at
+        is_older = placed_at < record.created_at and not adopted
+        return self._courier.was_reset or is_older or record.found
+
+    async def compare(self, step: Step | None) -> None:
+        """Look, or tell a person; then the gateway's figures are ours, or a person is told.
+
+        Args:
+            step: What comes next. Its hour comes first: a gateway that does not answer delays no
+                deadline.
+        """
+        if self.is_due():
+            if self._record.life.state is HoldState.DECLINED:
+                self._tell_of_cards(_ANOTHER_CARD)
+            elif not self._record.capabilities.shows_later:
+                self._looked_in = workflow.random_seed()
+                self._tell(_NOTHING_SHOWS_IT)
+            else:
+                await self._look(step)
+        self._face_it()
+
+    async def _look(self, step: Step | None) -> None:
+        # What was begun before a further reset tells nothing of what came after it.
+        record, begun_in = self._record, workflow.random_seed()
+        errand = self._courier.inspect(self.probe())
+        at, why = (step.at, f"until the next step: {step.kind}") if step else (None, "")
+        await self._waiting.until(lambda: errand.is_back() or bool(self._inbox.waiting), at, why)
+        if not errand.is_back():
+            errand.call_off()
+            return
+        self._inbox.look = False
+        settled = errand.settled()
+        payment = settled.payment if settled else None
+        differs = payment is not None and not record.is_as_shown(payment)
+        if differs:
+            record.external = payment
+        if differs and self._has_yet_to_look() and self._look_again_at is None:
+            # What differs at once need not be all: more of the run before may be on its way.
+            self._look_again_at = workflow.now() + record.capabilities.processing_time
+        else:
+            self._looked_in, self._look_again_at = begun_in, None
+
+    def probe(self) -> Entry:
+        """What to look at the payment for, whatever was done to it and by whom."""
+        record = self._record
+        return Entry(
+            number=len(record.entries) + 1,
+            kind=OperationKind.RELEASE,
+            command_id=DEADLINE,
+            amount=record.ledger.money(record.ledger.remaining_minor),
+            final=True,
+            requested_at=workflow.now(),
+        )
+
+    def _face_it(self) -> None:
+        """What the gateway shows and we did not do: an earlier run did it, or somebody else."""
+        record = self._record
+        if record.external is None or record.has_attention(AttentionReason.EXTERNAL_CHANGE):
+            return
+        if self._courier.was_reset:
+            adopt(record, record.external)
+        else:
+            note_external(record, record.external, workflow.now())
+        self._waiting.tell()
+
+    async def holds_on_no_card(self) -> bool:
+        """Whether nothing is held after a decline, as far as can be known; else a person is told.
+
+        A run before this one may hold on another card, or have placed what was refused to this one.
+        """
+        if self._has_told_of_cards:
+            return True
+        # The look comes first: what is scheduled must not depend on which run this is.
+        if await self._stands_after_all():
+            self._tell_of_cards(_STANDS_AFTER_ALL)
+            return False
+        if self._courier.is_second_run:
+            self._tell_of_cards(_ANOTHER_CARD)
+            return False
+        return True
+
+    async def _stands_after_all(self) -> bool:
+        record = self._record
+        if not record.capabilities.finds:
+            return False
+        entry, within = record.last_authorization(), timing.CALL_START_TO_CLOSE
+        errand = self._courier.look_for_others(entry, within)
+        await self._waiting.until(lambda: errand.is_back() or bool(self._inbox.waiting))
+        if not errand.is_back():
+            errand.call_off()
+            return False
+        settled = errand.settled()
+        shown = settled.payment if settled else None
+        return shown is not None and shown.state in HOLDS
+
+    @property
+    def _has_told_of_cards(self) -> bool:
+        return self._told_of_cards_in == workflow.random_seed()
+
+    def _tell_of_cards(self, told: str) -> None:
+        """The card that was given since, say, has a name that this run has never heard."""
+        self._told_of_cards_in = workflow.random_seed()
+        self._tell(told)
+
+    def _tell(self, told: str) -> None:
+        """What an earlier run did, only a person can see.
+
+        Its own instructions, given again under the names that they had, are found and adopted.
+        """
+        self._record.raise_attention(AttentionReason.EXTERNAL_CHANGE, workflow.now(), told + _AGAIN)
+        self._waiting.tell()
