@@ -99,8 +99,11 @@ def _declined_by_nobody(seen: Witness, view: Json) -> Iterator[Violation]:
     effects = [[effect["kind"] for effect in book["effects"]] for book in seen.books]
     # What the guest was asked for in vain, or is less than was asked for, is given back.
     ended = [kinds for kinds in effects if kinds[0] == "decline" or kinds[-1] != "authorize"]
-    # An order that was called off reads as declined, at SIBS, also to whoever has called it off.
-    called_off = sum(1 for each in seen.exchanges if each.operation == "release")
+    # An order that was called off reads as declined, at SIBS, also to a run that has forgotten so.
+    released = [each for each in view["operations"] if each["kind"] == "release"]
+    if any(seen.plan.has(kind) for kind in MANY_RUNS):
+        released = [each for each in seen.exchanges if each.operation == "release"]
+    called_off = len(released)
     if len(said) > len(ended) + called_off and not seen.resolved:
         yield Violation("N2", f"{said[-1]['operation_id']} is declined, and by nobody")
 

@@ -196,6 +196,21 @@ async def test_an_order_that_an_earlier_attempt_has_cancelled_is_no_decline() ->
     assert await sibs(declined).look_up(authorize(patient=True)) is not None
 
 
+@pytest.mark.parametrize("undecided", ["Timeout", "Error"])
+@pytest.mark.parametrize("told", [{}, {"patient": True}])
+async def test_nor_is_one_whose_cancellation_is_not_decided_yet(
+    told: dict[str, bool], undecided: str
+) -> None:
+    cancelled = authorization(transactionID=STALE_ID, paymentStatus="Declined", paymentMethod=...)
+    cancellation = step(CANCELLED, "100.00", paymentStatus=undecided)
+    where = site(by_reference={REFERENCE: [cancelled], CANCELLED: [cancellation]})
+    with pytest.raises(Undecided):
+        await sibs(where).look_up(authorize(**told))
+    with pytest.raises(NotSent):
+        await sibs(where).authorize(authorize(patient=True))
+    assert not any(path == ORDER for path in where.paths)
+
+
 @pytest.mark.parametrize(
     ("found", "error"),
     [

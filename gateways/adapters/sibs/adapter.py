@@ -126,7 +126,9 @@ class Sibs(Adapter[Site]):
             return None
         if not adopted:
             check(found, reference=named.reference, amount=call.amount)
-            further = self._site.look_up_by_reference and may_be_on_its_way(call)
+            # Found by its reference alone, it may be one that an attempt before has cleared away.
+            further = payment_id is None or may_be_on_its_way(call)
+            further = further and self._site.look_up_by_reference
             if further and await self._placing.was_cancelled(named, found, until):
                 return None
         # Whoever may have sent it before is careful anyway; to anybody else it is news.

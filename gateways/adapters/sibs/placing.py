@@ -72,12 +72,20 @@ class Placing:
         return await self._purchase(named, order, paid_with, until)
 
     async def was_cancelled(self, named: Named, found: Transaction, until: float) -> bool:
-        """Whether an order shows as declined because an attempt of ours has cancelled it."""
+        """Whether an order shows as declined because an attempt of ours has cancelled it.
+
+        Raises:
+            Undecided: The cancellation is there, and nobody knows yet what becomes of it.
+        """
         if word_of(found) is not Word.DECLINED:
             return False
         reference = bodies.reference_of_cancelled(named.reference, found.transactionID)
         cancellation = await self._line.by_reference(reference, until)
-        return cancellation is not None and word_of(cancellation) is Word.DONE
+        said = None if cancellation is None else said_of(cancellation)
+        if said is Said.PENDING:
+            # The order shows what it will be, before its cancellation does.
+            raise Undecided(f"{NAME}: the cancellation of the order is not decided yet")
+        return said is Said.DONE
 
     async def _ordered(self, named: Named, until: float) -> OrderAnswer:
         body = bodies.order(named, self._site.terms, self._now())
