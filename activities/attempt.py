@@ -349,8 +349,10 @@ class Attempt:
             authorizes = self._call.kind is OperationKind.AUTHORIZE
             return self._not_done(str(error), None if authorizes else error.error)
         except Unauthorized as error:
-            # Somebody may mend the credentials before the hold lapses; a guest does not wait.
-            if self._call.kind is OperationKind.AUTHORIZE and self._is_surely_the_first:
+            # Somebody may mend the credentials before the hold lapses; a guest does not wait, but
+            # for one made elsewhere nobody has to, and it goes on blocking their card.
+            places = self._call.kind is OperationKind.AUTHORIZE and not self._call.adopts
+            if places and self._is_surely_the_first:
                 return self._not_done(str(error))
             raise self._failed_unsent(str(error), Failure.UNAUTHORIZED) from None
         except ApplicationError:

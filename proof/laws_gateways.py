@@ -90,6 +90,10 @@ def _taken_over(seen: Witness) -> Iterable[Violation]:
     for exchange in seen.exchanges:
         if exchange.operation in {"authorize", "order"} and not gave:
             yield Violation("G6", "a hold was placed beside the one to be taken over")
+    view = seen.view
+    is_left = view is not None and view["closed_at"] and not view["authorized"]["amount_minor"]
+    if is_left and _was_free_to_take(seen):
+        yield Violation("G6", "a hold made elsewhere, open, was left as it was")
     # SIBS does not show what became of a hold.
     hides = plan.place.gateway == "sibs" and plan.adopts in {"captured", "freed"}
     if seen.happened or plan.accidents or plan.heals_at is None or hides:
@@ -100,6 +104,14 @@ def _taken_over(seen: Witness) -> Iterable[Violation]:
             if taken != (plan.adopts == "open"):
                 said = told.error or (told.answer or {}).get("state")
                 yield Violation("G6", f"a hold made elsewhere, {plan.adopts}, is told as {said}")
+
+
+def _was_free_to_take(seen: Witness) -> bool:
+    """Whether a hold made elsewhere stayed open, and nobody else had a hand in it."""
+    effects = [effect for book in seen.books for effect in book["effects"]]
+    by_others = any(e["by_others"] and e["kind"] != "authorize" for e in effects)
+    lapsed = any(effect["kind"] == "expire" for effect in effects)
+    return not (seen.plan.adopts_in_vain or seen.resolved or by_others or lapsed)
 
 
 def _told_of_others(seen: Witness, view: Json) -> Iterable[Violation]:

@@ -11,6 +11,7 @@ import pytest
 
 from activities.declared import Failure
 from cardhold.hold import OperationKind
+from cardhold.messages import PaymentMethod, PaymentMethodKind
 from domain.calls import Ending
 from domain.capabilities import Capabilities
 from domain.outcome import Approved
@@ -95,6 +96,18 @@ async def test_credentials_refused_at_the_first_sending_end_it_since_a_guest_doe
     settled = await attempt(gateway, AUTHORIZE)
 
     assert settled.ending is Ending.NOT_DONE
+
+
+async def test_credentials_refused_say_nothing_of_a_hold_made_elsewhere() -> None:
+    method = PaymentMethod(kind=PaymentMethodKind.EXISTING_HOLD, token="P1")
+    adopts = AUTHORIZE.model_copy(update={"payment_method": method, "amount": HELD.authorized})
+    gateway = Scripted([Unauthorized("401"), HELD])
+    failed = await failure(gateway, adopts)
+    settled = await attempt(gateway, adopts, 2)
+
+    assert (failed.type, failed.non_retryable) == (Failure.UNAUTHORIZED, False)
+    assert (settled.ending, settled.payment) == (Ending.DONE, HELD)
+    assert gateway.asked == ["look_up", "look_up"]
 
 
 @pytest.mark.parametrize(
