@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from proof.names import derived_key
 from proof.plan import MANY_RUNS, Plan
-from proof.witness import Violation, Witness
+from proof.witness import Json, Violation, Witness
 from proof.world.line import Exchange
 
 # What is tried again is numbered from the second try on; more of one name would be a storm. Whoever
@@ -17,6 +17,8 @@ _KEY_IN_BODY = re.compile(rb'"idempotency_id": ?"([^"]+)"')
 #: More than this for one hold is a storm: a month without a gateway stays far below.
 _CALLS_MAX = 900
 _CALLS_A_WORD = 60
+# A refused release is asked for each hour, as if for the first time: so are its looks.
+_CALLS_A_REFUSAL = 20
 
 
 def of_the_keys(seen: Witness) -> Iterable[Violation]:
@@ -42,8 +44,15 @@ def of_the_keys(seen: Witness) -> Iterable[Violation]:
     # Each word of a person's that something was not done makes the plan try it once more.
     words = sum(1 for told in seen.told if told.instruction.name == "resolve")
     at_most = _CALLS_MAX * max(len(seen.views), 1) + _CALLS_A_WORD * words
+    shown = [view for view in (seen.view, *seen.views) if view is not None]
+    at_most += _CALLS_A_REFUSAL * max(map(_refused_releases, shown), default=0)
     if len(seen.exchanges) > at_most and not seen.was_lied_to:
         yield Violation("L7", f"{len(seen.exchanges)} calls for one hold")
+
+
+def _refused_releases(view: Json) -> int:
+    refused = {"declined", "not_done"}
+    return sum(1 for e in view["operations"] if e["kind"] == "release" and e["state"] in refused)
 
 
 def _has_an_amount(exchange: Exchange) -> bool:
