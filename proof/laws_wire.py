@@ -263,7 +263,8 @@ def _again(
     # What comes to an attempt that was given up tells the next one nothing.
     seen_at = each.at + 1 if before.seen_at is None else before.seen_at
     just_then = any(abs(seen_at - since - limit) < _AT_ONCE_S for limit in _FIRST_TRY_S)
-    heard = seen_at <= each.at and not just_then
+    # Nor does what comes in the moment in which both have left, once a token was there for both.
+    heard = (before.seen_after or each.number) < each.number and not just_then
     # A body that ends too soon may look whole where nobody has said how long it is.
     whole = heard and before.fault != "truncate"
     if looked_at <= before.at:

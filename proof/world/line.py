@@ -34,6 +34,7 @@ class Exchange:
         status: Of the answer as the gateway gave it.
         seen: Whether the client has the whole of it.
         seen_at: Since when; that may be after the attempt was given up.
+        seen_after: The number of the last request that had left by then.
         fault: What the weather did to it.
         retry_after: For how long the gateway wants to be left alone, in its own words.
     """
@@ -51,6 +52,7 @@ class Exchange:
     status: int | None = None
     seen: bool = False
     seen_at: float | None = None
+    seen_after: int | None = None
     fault: str = ""
     retry_after: str = ""
 
@@ -189,6 +191,7 @@ class Line(httpx.AsyncBaseTransport):
             raise httpx.RemoteProtocolError("closed without an answer")
         if not reply.broken:
             exchange.seen, exchange.seen_at = True, asyncio.get_running_loop().time()
+            exchange.seen_after = len(self._network.exchanges)
         return httpx.Response(
             reply.status, headers=dict(reply.headers), stream=_Body(reply), request=request
         )
