@@ -166,11 +166,27 @@ def _captures_wanted(
             of_all -= 1
         elif by_plan > 0 and _is_about_due(plan, book, effect):
             by_plan -= 1
-        else:
+        elif not _is_the_other_clusters(seen, book, effect):
             yield Violation("S5", f"a capture of {amount} that no instruction explains")
     for book in seen.books:
         if book["captured_minor"] > book["authorized_minor"]:
             yield Violation("S4", f"{book['payment_id']} was captured above what it held")
+
+
+def _is_the_other_clusters(seen: Witness, book: Json, effect: Json) -> bool:
+    """Whether two clusters had sent the same before either could be found, where no key is known.
+
+    They come at one instant, the plan's; each has looked, and has found nothing.
+    """
+    if not seen.plan.has("second_cluster") or "capture" in seen.plan.place.keyed:
+        return False
+    at = since_beginning(effect["at"])
+    return any(
+        (each["kind"], each["key"]) == ("capture", effect["key"])
+        and abs(since_beginning(each["at"]) - at) < _ON_ITS_WAY_S
+        for each in own(book)
+        if each is not effect
+    )
 
 
 def _is_about_due(plan: Plan, book: Json, effect: Json) -> bool:
