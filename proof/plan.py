@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Any
 
 from proof.asks import DAY, HOUR, Callers, Instruction
@@ -85,6 +86,8 @@ _LAST_MINUTE_S = 70.0
 # How many seeds know of mishaps: what the one call meets that an instruction leads to.
 _MISHAP_SHARE = 0.4
 _OF_LOOKS = 0.25
+# How many are kept waiting by the call before theirs, of those who come one upon the other.
+_KEPT_WAITING, _UPON_S = 0.7, 10.0
 _MISHAPS: Mapping[str, tuple[str, ...]] = {
     "money": (
         "lost",
@@ -103,10 +106,13 @@ _MISHAPS: Mapping[str, tuple[str, ...]] = {
         "throttle 7",
         "throttle 20",
         "unauthorized",
+        "decline",
+        "decline",
+        "approve_less",
     ),
     "look": ("lost", "error_before", "garbage", "throttle 7", "unauthorized", "refused"),
 }
-# How many of those that are late are overtaken by a reset of the run, and when.
+# How many of those that are late are overtaken by a reset of the run, or by a new one, and when.
 _RESET_SHARE, _RESET_AFTER_S = 0.4, (0.5, 5.0, 30.0)
 # How many of the accounts that may take another currency do.
 _ABROAD = 0.15
@@ -270,7 +276,8 @@ class _Drawing:
         mishaps: tuple[tuple[float, str, str], ...] = ()
         if not calm:
             hours = 0.0, *(each.at for each in instructions), callers.due_s
-            mishaps = self._mishaps(hours)
+            drawn_mishaps = *self._mishaps(hours), *self._keeps_waiting(instructions)
+            mishaps = tuple(sorted(drawn_mishaps, key=lambda each: each[0]))
             drawn = (
                 *self._accidents(busy_s, life_s, hours),
                 *self._portal(busy_s),
@@ -295,7 +302,7 @@ class _Drawing:
             skew_s=self._dice("skew").choice((0, 0, 0, 600, -600, 60)),
             guest=self._dice("guest").choice(("pass", "pass", "fail", "away")),
             manners=self._manners(),
-            glances=self._glances(busy_s, accidents),
+            glances=self._glances(busy_s, accidents, max(heals_at or 0.0, last)),
             strangers=() if calm else strangers(self._dice("strangers"), weather),
             rules=rules_of(self._dice("rules"), self._place.gateway),
             adopts="" if calm else adopts(self._dice("adopts")),
@@ -334,9 +341,13 @@ class _Drawing:
         ]
         return tuple(sorted(drawn, key=lambda each: each.at))
 
-    def _glances(self, busy_s: float, accidents: tuple[Accident, ...]) -> tuple[float, ...]:
+    def _glances(
+        self, busy_s: float, accidents: tuple[Accident, ...], calm_from: float
+    ) -> tuple[float, ...]:
         dice = self._dice("glances")
         after = [each.at + each.lasts_s + 2.5 * HOUR for each in accidents]
+        # And where the runs have forgotten something, once all has been well for long enough.
+        after += [calm_from + 2.2 * HOUR] if accidents else []
         return tuple(sorted([dice.random() * busy_s, 1.3 * busy_s + HOUR, *after]))
 
     def _portal(self, busy_s: float) -> tuple[Accident, ...]:
@@ -364,13 +375,14 @@ class _Drawing:
         )
 
     def _overtaken(self, mishaps: tuple[tuple[float, str, str], ...]) -> tuple[Accident, ...]:
-        """The run is reset while a call of its is on its way."""
+        """The run is reset, or started again, while a call of its is on its way."""
         dice = self._dice("overtaken by a reset")
         late = [at for at, _, name in mishaps if name == "late"]
         if not late or dice.random() >= _RESET_SHARE:
             return ()
         at = late[0] + dice.choice(_RESET_AFTER_S)
-        return (Accident(at=at, kind="reset", share=dice.random()),)
+        kind = dice.choice(("reset", "reset", "terminate_and_start"))
+        return (Accident(at=at, kind=kind, share=dice.random()),)
 
     def _mishaps(self, hours: tuple[float, ...]) -> tuple[tuple[float, str, str], ...]:
         """What happens to the very calls that an instruction leads to, often to two of them."""
@@ -383,6 +395,16 @@ class _Drawing:
             whom = "look" if dice.random() < _OF_LOOKS else "money"
             drawn.append((max(at - 0.001, 0.0), whom, dice.choice(_MISHAPS[whom])))
         return tuple(sorted(drawn, key=lambda each: each[0]))
+
+    def _keeps_waiting(
+        self, instructions: tuple[Instruction, ...]
+    ) -> tuple[tuple[float, str, str], ...]:
+        """Where one comes upon the other, the first often takes so long that all of them wait."""
+        pairs = pairwise(each.at for each in instructions)
+        upon = [first for first, second in pairs if 0 < second - first < _UPON_S]
+        if not upon or self._dice("keeps waiting").random() >= _KEPT_WAITING:
+            return ()
+        return ((max(upon[0] - 0.001, 0.0), "money", "delay 15"),)
 
     def _weather(self) -> tuple[str, ...]:
         dice = self._dice("weather")
