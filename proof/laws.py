@@ -6,14 +6,16 @@ and second runs, and mostly in calm.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
 from proof.asks import since_beginning
 from proof.names import derived_key, derived_reference
-from proof.plan import HOUR, MANY_RUNS
+from proof.plan import DEATH, HOUR, MANY_RUNS, WORKERS_HALT
 from proof.witness import DECIDED, Violation, Witness, own
+from proof.world.line import Exchange
 
 Json = Mapping[str, Any]
 
@@ -22,8 +24,10 @@ _A_CALL_S = 60
 _AUTHORIZE_WITHIN_S = 15 * 60 + _A_CALL_S
 # An update answers within 45 seconds; a worker may be slow to say so.
 _ANSWERED_WITHIN_S = 60.0
-# A gateway that says "later" is asked again within minutes; one that is gone, within six hours.
-_LEFT_ALONE_S = 7 * HOUR
+# A gateway that says "later" is asked again within minutes; it has five of them, and a call.
+_COMES_BACK_S = 900.0
+# One that is gone is asked less and less often, up to every six hours.
+_PAUSES_GROW_AFTER = 15
 _TOO_MANY_REQUESTS = 429
 _QUEUED = frozenset({"adjust", "capture", "release", "authorize"})
 
@@ -35,6 +39,7 @@ def more(seen: Witness) -> Iterable[Violation]:
     yield from _sent_in_time(seen)
     yield from _asked_again(seen)
     yield from _heard(seen)
+    yield from _answered_in_order(seen)
     yield from _all_or_nothing(seen)
     yield from _rest_is_free(seen)
     yield from _of_use(seen)
@@ -61,14 +66,39 @@ def _sent_in_time(seen: Witness) -> Iterable[Violation]:
 
 
 def _asked_again(seen: Witness) -> Iterable[Violation]:
-    """Whatever a gateway says of when to come back, what moves money does not wait for days."""
-    if seen.plan.accidents:
-        return
-    for exchange, following in pairwise(seen.exchanges):
-        gap = following.at - exchange.at
-        waits = exchange.operation in _QUEUED and following.operation == exchange.operation
-        if waits and exchange.status == _TOO_MANY_REQUESTS and gap > _LEFT_ALONE_S:
+    """A gateway that says "later" is asked again within minutes while an outcome is open."""
+    calls = [each for each in seen.exchanges if each.operation != "token"]
+    for number, each in enumerate(calls):
+        if each.status != _TOO_MANY_REQUESTS or not each.seen or _was_long_in_vain(calls, number):
+            continue
+        following = calls[number + 1].at if number + 1 < len(calls) else float("inf")
+        gap = following - each.at
+        if gap > _COMES_BACK_S and _is_open_until(seen, each.at, each.at + _COMES_BACK_S):
             yield Violation("L8", f"after a 429 the gateway was left alone for {gap / HOUR:.1f} h")
+
+
+def _was_long_in_vain(calls: Sequence[Exchange], number: int) -> bool:
+    """Whether so many calls before it came to nothing that the pauses may have grown."""
+    before = calls[max(number - _PAUSES_GROW_AFTER, 0) : number]
+    return len(before) == _PAUSES_GROW_AFTER and all(each.fault for each in before)
+
+
+def _is_open_until(seen: Witness, since: float, until: float) -> bool:
+    """Whether an operation that somebody could go on with was under way all that time."""
+    if seen.view is None or any(seen.plan.has(kind) for kind in (*WORKERS_HALT, DEATH)):
+        return False
+    closed_at = seen.view["closed_at"]
+    if closed_at is not None and since_beginning(closed_at) <= until:
+        return False
+    # While it is the guest's turn nobody else has anything to do.
+    asks = seen.happened["require_action"] or seen.happened["stay_pending"]
+    guest = asks or seen.plan.request["payment_method"] == seen.plan.place.challenged
+    return any(
+        since_beginning(each["requested_at"]) <= since
+        and (each["decided_at"] is None or since_beginning(each["decided_at"]) > until)
+        for each in seen.view["operations"]
+        if each["kind"] != "authorize" or not guest
+    )
 
 
 def _all_or_nothing(seen: Witness) -> Iterable[Violation]:
@@ -161,6 +191,27 @@ def _in_order(seen: Witness, view: Json) -> Iterable[Violation]:
         turn, next_turn = (names.index((e.name, e.command_id)) for e in (first, second))
         if apart and turn > next_turn:
             yield Violation("X4", f"{second} was carried out before {first}")
+
+
+def _answered_in_order(seen: Witness) -> Iterable[Violation]:
+    """Whose turn comes later is not served first: what came before has its answer by then."""
+    names = Counter(each.command_id for each in seen.plan.instructions)
+    served = [
+        each
+        for each in seen.told
+        if each.instruction.name in _QUEUED
+        and not each.instruction.repeats
+        and names[each.instruction.command_id] == 1
+    ]
+    for first in served:
+        if first.error == "OutcomeUnknown":
+            continue
+        for second in served:
+            # One that is refused at once, as wrong or too late, has not had its turn.
+            had_its_turn = second.error in {None, "Declined", "IllegalMove", "NotSupported"}
+            if had_its_turn and second.asked_at - first.asked_at >= 1 and second.at < first.at:
+                what = f"{second.instruction} was answered before {first.instruction}"
+                yield Violation("X4", f"{what}, which came first")
 
 
 def _nothing_dropped(seen: Witness, view: Json) -> Iterable[Violation]:
