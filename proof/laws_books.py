@@ -120,9 +120,20 @@ def _remembers(seen: Witness) -> Iterator[Violation]:
         decided = all(each["state"] in DECIDED for each in hold["operations"])
         if is_calm and decided and hold["attention"] is None:
             yield from _differs(seen, glance.at, hold)
+            yield from _has_not_looked(seen, glance.at, hold)
             if seen.plan.place.gateway == "sibs" and seen.reset_at and hold["state"] in _RESTS:
                 what = "a run was made again, its gateway shows nothing since, and nobody was told"
                 yield Violation("R4", f"at {glance.at:.0f} s {what}")
+
+
+def _has_not_looked(seen: Witness, at: float, hold: Json) -> Iterator[Violation]:
+    """Where the gateway shows what came after a hold, a run that was made again looks."""
+    if seen.plan.place.gateway == "sibs" or hold["state"] not in _RESTS or not seen.reset_at:
+        return
+    run_id, made_at = max(seen.reset_at.items(), key=lambda each: each[1])
+    looks = (e for e in seen.exchanges if e.operation == "look_up" and e.run_id == run_id)
+    if not any(made_at <= each.at <= at for each in looks):
+        yield Violation("R4", f"at {at:.0f} s a run that was made again has not looked since")
 
 
 def _is_anothers(plan: Plan) -> bool:
@@ -191,7 +202,18 @@ def _plan_of(seen: Witness, view: Json) -> Iterator[Violation]:
     refused = [each for each in captures if each["state"] in {"declined", "not_done"}]
     if len(captures) > 1 and refused and refused[0] is not captures[-1] and not seen.resolved:
         yield Violation("P2", "the deadline's capture was refused, and tried again")
-    for first, second in pairwise(releases):
+    yield from _pushed(seen, view)
+    if refused and releases and view["on_deadline"] == "capture" and not seen.resolved:
+        yield from _given_up_too_soon(seen, view, refused[0], releases)
+
+
+def _pushed(seen: Witness, view: Json) -> Iterator[Violation]:
+    """A release that the gateway has refused is asked for again hourly, whoever wanted it."""
+    tries: dict[str, list[Json]] = {}
+    for each in view["operations"]:
+        if each["kind"] == "release":
+            tries.setdefault(each["command_id"].partition("~")[0], []).append(each)
+    for first, second in (pair for same in tries.values() for pair in pairwise(same)):
         apart = _instant(second["requested_at"]) - _instant(first["requested_at"])
         # The hour of a refused capture's end comes all the same, and the lapse's.
         if (
@@ -200,8 +222,6 @@ def _plan_of(seen: Witness, view: Json) -> Iterator[Violation]:
             and not _comes_an_hour(seen, view, second)
         ):
             yield Violation("P3", f"a refused release was tried again after {apart}")
-    if refused and releases and view["on_deadline"] == "capture" and not seen.resolved:
-        yield from _given_up_too_soon(seen, view, refused[0], releases)
 
 
 def _comes_an_hour(seen: Witness, view: Json, operation: Json) -> bool:
