@@ -12,7 +12,8 @@ from typing import Any
 from proof.asks import DAY, since_beginning
 from proof.laws_shown import all_shown
 from proof.plan import MANY_RUNS
-from proof.witness import DECIDED, FINAL, Violation, Witness
+from proof.witness import A_MOMENT_S, DECIDED, FINAL, Violation, Witness
+from proof.world.line import Exchange
 
 Json = Mapping[str, Any]
 
@@ -25,6 +26,9 @@ _DOES: Mapping[str, str] = {
     "releasing": "release",
 }
 _REFUSED: Mapping[str, str] = {"capture_refused": "capture", "release_refused": "release"}
+_NOT_DONE = frozenset({"declined", "not_done"})
+# What the gateway refuses of its own accord; with two of these it has not read what was asked.
+_REFUSED_FROM, _SERVER_ERRORS, _UNREAD = 400, 500, frozenset({401, 429})
 _A_MOMENT_S = 1.0
 _LOOK_UP_FOR_S = 900.0
 
@@ -43,6 +47,7 @@ def of_the_alarms(seen: Witness) -> Iterable[Violation]:
                 yield Violation(law, f"at {at:.0f} s {what}")
     if alone and seen.view is not None:
         yield from _declined_by_nobody(seen, seen.view)
+        yield from _refused_by_nobody(seen, seen.view)
     if alone and "external_change" in seen.attentions and not _was_changed(seen):
         yield Violation("N1", "somebody was told of others' doings, and others have done nothing")
 
@@ -106,6 +111,34 @@ def _declined_by_nobody(seen: Witness, view: Json) -> Iterator[Violation]:
     called_off = len(released)
     if len(said) > len(ended) + called_off and not seen.resolved:
         yield Violation("N2", f"{said[-1]['operation_id']} is declined, and by nobody")
+
+
+def _refused_by_nobody(seen: Witness, view: Json) -> Iterator[Violation]:
+    """What was lost is found, or sent again: nothing is called refused that nobody has refused."""
+    if seen.resolved or _was_changed(seen) or seen.plan.has("cancel"):
+        return
+    refusals = [each for each in seen.exchanges if _is_refusal(each)]
+    undone = set[str]()
+    for each in view["operations"]:
+        since, until = each["requested_at"], each["decided_at"]
+        if each["state"] not in _NOT_DONE or until is None:
+            continue
+        name = each["command_id"].partition("~")[0]
+        # What was to follow it is not sent.
+        follows = name in undone
+        undone.add(name)
+        if each["kind"] == "authorize" or follows:
+            continue
+        first, last = since_beginning(since) - A_MOMENT_S, since_beginning(until) + A_MOMENT_S
+        # A hold is lowered, at some gateways, by freeing a part of it.
+        sent_as = {each["kind"], "release"} if each["kind"] == "adjust" else {each["kind"]}
+        if not any(e.operation in sent_as and first <= e.at <= last for e in refusals):
+            yield Violation("N2", f"{each['operation_id']} is {each['state']}, by nobody's word")
+
+
+def _is_refusal(each: Exchange) -> bool:
+    of_its_own = each.status is not None and _REFUSED_FROM <= each.status < _SERVER_ERRORS
+    return each.fault in {"decline", "stay_pending"} or (of_its_own and each.status not in _UNREAD)
 
 
 def _was_changed(seen: Witness) -> bool:
