@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from itertools import pairwise
 
 from proof.asks import since_beginning
 from proof.plan import DAY, MANY_RUNS, WORKERS_HALT, Plan
@@ -216,6 +217,25 @@ def _as_asked(seen: Witness) -> Iterator[Violation]:
             pause, asked = each.at - before.at, before.retry_after
             yield Violation("W7", f"{each.operation} came {pause:.0f} s after a 429 for {asked}")
     yield from _looked_in_vain(seen)
+    yield from _looked_too_soon(seen)
+
+
+def _looked_too_soon(seen: Witness) -> Iterator[Violation]:
+    """Nor is it looked up sooner, while nothing else has come."""
+    # An hour that comes, or somebody who does, is not put off by what a gateway wants.
+    comes = [told.asked_at for told in seen.told]
+    comes += [each.at for each in seen.plan.instructions]
+    comes += [each.at for each in seen.plan.accidents]
+    hours = [each["requested_at"] for each in (seen.view or {}).get("operations", ())]
+    comes += [since_beginning(hour) for hour in hours]
+    calls = [each for each in seen.exchanges if each.operation not in _BESIDE]
+    for before, each in pairwise(calls):
+        if before.operation not in _MONEY or each.operation != "look_up":
+            continue
+        alone = not any(before.at < at <= each.at for at in comes)
+        if before.status in _UNREAD and alone and _is_too_soon(before, each.at):
+            pause, asked = each.at - before.at, before.retry_after
+            yield Violation("W7", f"a look came {pause:.0f} s after a 429 for {asked}")
 
 
 def _looked_in_vain(seen: Witness) -> Iterator[Violation]:
