@@ -30,6 +30,8 @@ MERCHANTS_S = 4.75 * DAY
 # Callers who wait for one answer before they ask for the next thing: more than two tasks take.
 _APART_S = 40.0
 
+# How many of those who give a new total give the first one.
+_AS_IT_IS = 0.1
 # How many callers say until when an authorization may be sent.
 _IN_HASTE = 0.2
 
@@ -232,7 +234,10 @@ class Callers:
             case "adjust":
                 if dice.random() < 0.2:
                     return {"by": f"{dice.choice('+-')}{self._major(1320)} {self._place.currency}"}
-                return {"amount": self._written(dice, self._amount(20, 80))}
+                amount = self._amount(20, 80)
+                if self._dice(f"once more {self._amounts}").random() < _AS_IT_IS:
+                    amount = dict(self.request["amount"])
+                return {"amount": self._written(dice, amount)}
             case "capture":
                 body: dict[str, Any] = (
                     {}

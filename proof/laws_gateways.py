@@ -7,13 +7,14 @@ without a person whose word was taken, and where the gateway shows what became o
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from proof.asks import since_beginning
 from proof.names import derived_key, derived_reference
-from proof.plan import MANY_RUNS
+from proof.plan import DEATH, MANY_RUNS, WORKERS_HALT
 from proof.witness import A_MOMENT_S, DECIDED, Violation, Witness
+from proof.world.line import Exchange
 
 Json = Mapping[str, Any]
 
@@ -25,6 +26,8 @@ _EFFECTS: Mapping[str, Mapping[str, str]] = {
     "stax": {"capture": "capture"},
 }
 
+# By then a gateway has booked all that was on its way to it, and has been asked.
+_BOOKED_S = 900.0
 # All that becomes of a hold that nobody touches.
 _PLACED_AND_LAPSED = 2
 
@@ -37,6 +40,7 @@ def at_the_gateway(seen: Witness) -> Iterable[Violation]:
     if knows and seen.view is not None:
         yield from _told_of_others(seen, seen.view)
         yield from _said_done(seen, seen.view)
+        yield from _stands_alone(seen, seen.view)
         yield from _figures(seen, seen.view)
     # What others have undone is told in the gateway's words, and those have no history.
     if knows and not _of_others(seen):
@@ -162,8 +166,52 @@ def _said_done(seen: Witness, view: Json) -> Iterable[Violation]:
             continue
         its = plan.place, workflow_id, kind, each["command_id"]
         names = derived_key(*its), derived_reference(*its)
+        if kind == "adjust" and _was_the_total(view, each):
+            if any(_goes_by(exchange, names) for exchange in seen.exchanges):
+                yield Violation("W11", f"{each['operation_id']} was sent, of what is held already")
+            continue
         if not any((name, effects[kind]) in booked for name in names):
             yield Violation("G3", f"{each['operation_id']} is done, and has had no effect")
+
+
+def _stands_alone(seen: Witness, view: Json) -> Iterable[Violation]:
+    """Where no key keeps a hold from being placed twice, it is looked for once all is booked."""
+    plan = seen.plan
+    if "authorize" in plan.place.keyed or plan.adopts or any(map(plan.has, (*WORKERS_HALT, DEATH))):
+        return
+    placed = [e for e in view["operations"] if (e["kind"], e["state"]) == ("authorize", "done")]
+    if not placed:
+        return
+    since = since_beginning(placed[-1]["decided_at"])
+    ends = [each["requested_at"] for each in view["operations"]]
+    ends = [since_beginning(at) for at in (*ends, view["closed_at"]) if at]
+    until = min((at for at in ends if at > since), default=since)
+    # Where the gateway does not answer it is looked for later, and later again.
+    met = any(each.fault for each in seen.exchanges if since < each.at < since + _BOOKED_S)
+    if met or until < since + _BOOKED_S:
+        return
+    workflow_id = f"reservation-{plan.request['reservation_id']}"
+    name = derived_reference(plan.place, workflow_id, "authorize", placed[-1]["command_id"])
+    looks = [e.at for e in seen.exchanges if e.operation == "look_up" and name in e.path]
+    if not any(since < at <= until for at in looks):
+        yield Violation("W10", "nobody has looked whether the hold stands alone")
+
+
+def _goes_by(exchange: Exchange, names: Collection[str]) -> bool:
+    if exchange.operation not in {"adjust", "release"}:
+        return False
+    return exchange.key in names or any(name.encode() in exchange.body for name in names)
+
+
+def _was_the_total(view: Json, adjust: Json) -> bool:
+    """Whether just as much was held already, by what was done last before it."""
+    totals = list[int]()
+    for each in view["operations"]:
+        if each["operation_id"] == adjust["operation_id"]:
+            break
+        if each["kind"] in {"authorize", "adjust"} and each["state"] == "done":
+            totals.append(each["amount"]["amount_minor"])
+    return totals[-1:] == [adjust["amount"]["amount_minor"]]
 
 
 def _figures(seen: Witness, view: Json) -> Iterable[Violation]:
