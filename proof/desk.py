@@ -49,7 +49,7 @@ def _was_done(plan: Plan, books: Sequence[Json], view: Json, operation: Json) ->
             return _was_captured(plan, book, view, operation)
         case "release":
             # What somebody else has captured was not freed, where the run can learn of it.
-            taken = any(e["by_others"] and e["kind"] == "capture" for e in book["effects"])
+            taken = book["captured_minor"] > view["captured"]["amount_minor"]
             shows = plan.place.gateway != "sibs"
             return book["state"] != "open" and not (taken and shows)
         case _:
@@ -69,8 +69,13 @@ def _was_captured(plan: Plan, book: Json, view: Json, operation: Json) -> bool:
 
 
 def _placed(plan: Plan, books: Sequence[Json], operation: Json) -> str | None:
-    """The payment id of the hold that an authorization has placed."""
+    """The payment id of the hold that an authorization has placed, or taken over."""
     names = _names(plan, operation)
+    if plan.adopts:
+        asked = operation["amount"]["amount_minor"]
+        made = [each for each in books if each["reference"] not in names]
+        fits = (e for e in made if (e["state"], e["authorized_minor"]) == ("open", asked))
+        return next((each["payment_id"] for each in fits), None)
     return next(
         (b["payment_id"] for b in books if b["reference"] in names and b["state"] != "declined"),
         None,

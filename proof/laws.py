@@ -7,7 +7,7 @@ and second runs, and mostly in calm.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from typing import Any
 
@@ -15,7 +15,6 @@ from proof.asks import since_beginning
 from proof.names import derived_key, derived_reference
 from proof.plan import DEATH, HOUR, MANY_RUNS, WORKERS_HALT
 from proof.witness import DECIDED, Violation, Witness, own
-from proof.world.line import Exchange
 
 Json = Mapping[str, Any]
 
@@ -26,7 +25,7 @@ _AUTHORIZE_WITHIN_S = 15 * 60 + _A_CALL_S
 _ANSWERED_WITHIN_S = 60.0
 # A gateway that says "later" is asked again within minutes; it has five of them, and a call.
 _COMES_BACK_S = 900.0
-# One that is gone is asked less and less often, up to every six hours.
+# What nobody can tell is asked for less and less often, up to every six hours.
 _PAUSES_GROW_AFTER = 15
 _TOO_MANY_REQUESTS = 429
 _QUEUED = frozenset({"adjust", "capture", "release", "authorize"})
@@ -69,36 +68,33 @@ def _asked_again(seen: Witness) -> Iterable[Violation]:
     """A gateway that says "later" is asked again within minutes while an outcome is open."""
     calls = [each for each in seen.exchanges if each.operation != "token"]
     for number, each in enumerate(calls):
-        if each.status != _TOO_MANY_REQUESTS or not each.seen or _was_long_in_vain(calls, number):
+        if each.status != _TOO_MANY_REQUESTS or not each.seen:
             continue
         following = calls[number + 1].at if number + 1 < len(calls) else float("inf")
-        gap = following - each.at
-        if gap > _COMES_BACK_S and _is_open_until(seen, each.at, each.at + _COMES_BACK_S):
-            yield Violation("L8", f"after a 429 the gateway was left alone for {gap / HOUR:.1f} h")
+        gap, due = following - each.at, each.at + _COMES_BACK_S
+        since = _is_open_since(seen, each.at, due) if following > due else None
+        if since is None or sum(since <= call.at <= each.at for call in calls) > _PAUSES_GROW_AFTER:
+            continue
+        yield Violation("L8", f"after a 429 the gateway was left alone for {gap / HOUR:.1f} h")
 
 
-def _was_long_in_vain(calls: Sequence[Exchange], number: int) -> bool:
-    """Whether so many calls before it came to nothing that the pauses may have grown."""
-    before = calls[max(number - _PAUSES_GROW_AFTER, 0) : number]
-    return len(before) == _PAUSES_GROW_AFTER and all(each.fault for each in before)
-
-
-def _is_open_until(seen: Witness, since: float, until: float) -> bool:
-    """Whether an operation that somebody could go on with was under way all that time."""
+def _is_open_since(seen: Witness, at: float, until: float) -> float | None:
+    """Since when an operation was under way, all that time, that somebody could go on with."""
     if seen.view is None or any(seen.plan.has(kind) for kind in (*WORKERS_HALT, DEATH)):
-        return False
+        return None
     closed_at = seen.view["closed_at"]
     if closed_at is not None and since_beginning(closed_at) <= until:
-        return False
+        return None
     # While it is the guest's turn nobody else has anything to do.
     asks = seen.happened["require_action"] or seen.happened["stay_pending"]
     guest = asks or seen.plan.request["payment_method"] == seen.plan.place.challenged
-    return any(
-        since_beginning(each["requested_at"]) <= since
-        and (each["decided_at"] is None or since_beginning(each["decided_at"]) > until)
+    hours = (
+        since_beginning(each["requested_at"])
         for each in seen.view["operations"]
+        if each["decided_at"] is None or since_beginning(each["decided_at"]) > until
         if each["kind"] != "authorize" or not guest
     )
+    return min((hour for hour in hours if hour <= at), default=None)
 
 
 def _all_or_nothing(seen: Witness) -> Iterable[Violation]:
