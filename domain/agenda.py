@@ -106,7 +106,10 @@ def _at_deadline(record: Record, at: Terms) -> tuple[Step, ...]:
 
 def _release(record: Record, at: Terms, reason: str) -> Step:
     due, why = at.deadline, reason
-    if record.deadline_capture_tried and record.plan.on_deadline is OnDeadline.CAPTURE:
+    tried = record.deadline_capture_tried and record.plan.on_deadline is OnDeadline.CAPTURE
+    if tried and record.rest_is_due:
+        why = "what the deadline does not capture is freed"
+    elif tried:
         due, why = max(at.deadline, at.give_up_capture_at), "the capture was refused"
     again = record.release_again_at
     if again is not None:

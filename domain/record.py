@@ -143,6 +143,8 @@ class Record:
     others_at: datetime | None = None
     """When to look whether the hold stands alone: by then another one is booked, if ever."""
     deadline_capture_tried: bool = False
+    rest_is_due: bool = False
+    """The deadline's capture is done, and what it left is to be freed whatever stood in the way."""
     release_again_at: datetime | None = None
     guest_may_have_passed: bool = False
     """The gateway has refused to call the guest's attempt off: there may be a hold by now."""

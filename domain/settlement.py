@@ -84,6 +84,17 @@ def _state_of(record: Record, entry: Entry, settled: Settled) -> OperationState:
             return OperationState.SENT
 
 
+def plan_left_a_rest(record: Record) -> bool:
+    """Whether the deadline's own capture is done, and what it left is still held."""
+    done = any(
+        entry.kind is OperationKind.CAPTURE
+        and entry.state is OperationState.DONE
+        and entry.command_id.partition("~")[0] == DEADLINE
+        for entry in record.entries
+    )
+    return done and record.deadline_capture_tried and record.ledger.remaining_minor > 0
+
+
 def is_partial(record: Record, entry: Entry, settled: Settled) -> bool:
     """Whether an approval is for less than was asked: it is released, and counts as a decline.
 

@@ -23,7 +23,7 @@ from domain.lifecycle import Event
 from domain.outcome import Payment, PaymentState
 from domain.planner import Asked, Problem, operations
 from domain.record import Entry, Record
-from domain.settlement import DEADLINE, adopt, lapse
+from domain.settlement import DEADLINE, adopt, lapse, plan_left_a_rest
 from workflows import timing
 from workflows.carrier import Carrier
 from workflows.comparison import Comparison
@@ -34,6 +34,8 @@ from workflows.telling import write_attributes
 from workflows.waiting import Waiting
 
 START, CANCEL = "start", "cancel"
+# Runs that have kept the rest until the hour of a refused capture replay as they were.
+_FREES_THE_REST = "frees what the deadline has left"
 
 
 class Keeper:
@@ -99,6 +101,7 @@ class Keeper:
         if self._others.is_due():
             await self._others.look()
             return
+        self._heed_the_rest()
         step = next_step(self.record, workflow.now())
         if step is not None and step.at <= workflow.now():
             await self._when_due(step)
@@ -106,6 +109,11 @@ class Keeper:
             await self._follow(self.inbox.take(ask))
         else:
             await self._rest(step)
+
+    def _heed_the_rest(self) -> None:
+        """What the deadline's capture has left is freed at once, also where others took of it."""
+        if not self.record.rest_is_due and plan_left_a_rest(self.record):
+            self.record.rest_is_due = workflow.patched(_FREES_THE_REST)
 
     async def _look_after_the_guest(self) -> bool:
         """The guest is back, or may be: whether there was anything to look at."""

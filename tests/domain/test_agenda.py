@@ -16,12 +16,13 @@ from domain.agenda import agenda, deadline_amount, next_step
 from domain.calls import Ending, Settled
 from domain.outcome import PaymentState
 from domain.record import Record
-from domain.settlement import note_external, settle
+from domain.settlement import note_external, plan_left_a_rest, settle
 from tests.domain.records import (
     HELD,
     NOW,
     begin,
     declined,
+    done,
     held,
     in_state,
     partly_captured,
@@ -87,6 +88,22 @@ def test_a_plan_with_an_amount_takes_that_much_and_frees_the_rest() -> None:
     ] == plan(record)
     record.warned = True
     assert due(record, DEADLINE) == (K.CAPTURE, DEADLINE, 30_00)
+
+
+@pytest.mark.parametrize(("rest_is_due", "at"), [(True, DEADLINE), (False, GIVEN_UP)])
+def test_what_the_deadline_has_left_waits_for_no_hour_once_its_capture_is_done(
+    *, rest_is_due: bool, at: float
+) -> None:
+    record = held(on_deadline="capture", deadline_amount="30.00 USD")
+    assert not plan_left_a_rest(record)
+    record.deadline_capture_tried = True
+    [entry] = begin(record, Capture.model_validate({"amount": "30.00 USD", "final": False}))
+    entry.command_id = "deadline"
+    assert not plan_left_a_rest(record)
+    done(record, entry)
+    assert plan_left_a_rest(record)
+    record.rest_is_due = rest_is_due
+    assert (K.RELEASE, at, 70_00) in plan(record)
 
 
 @pytest.mark.parametrize(("own", "taken"), [(59_99, 59_99), (60_00, 60_00), (80_00, 60_00)])
