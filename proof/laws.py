@@ -176,10 +176,7 @@ def _in_order(seen: Witness, view: Json) -> Iterable[Violation]:
     sent = [
         (seen.sent_at[number], each)
         for number, each in enumerate(seen.plan.instructions)
-        if number in seen.sent_at
-        and (each.name, each.command_id) in names
-        and not each.repeats
-        and each.name in _QUEUED
+        if number in seen.sent_at and (each.name, each.command_id) in names and each.name in _QUEUED
     ]
     for (at, first), (later, second) in pairwise(sorted(sent, key=lambda pair: pair[0])):
         # In one workflow task, signals come before updates.
@@ -195,9 +192,7 @@ def _answered_in_order(seen: Witness) -> Iterable[Violation]:
     served = [
         each
         for each in seen.told
-        if each.instruction.name in _QUEUED
-        and not each.instruction.repeats
-        and names[each.instruction.command_id] == 1
+        if each.instruction.name in _QUEUED and names[each.instruction.command_id] == 1
     ]
     for first in served:
         if first.error == "OutcomeUnknown":

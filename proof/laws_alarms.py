@@ -121,12 +121,12 @@ def _refused_by_nobody(seen: Witness, view: Json) -> Iterator[Violation]:
     undone = set[str]()
     for each in view["operations"]:
         since, until = each["requested_at"], each["decided_at"]
+        name = each["command_id"].partition("~")[0]
+        # What was to follow what is not done is not sent.
+        follows = name in undone
+        undone |= set() if each["state"] == "done" else {name}
         if each["state"] not in _NOT_DONE or until is None:
             continue
-        name = each["command_id"].partition("~")[0]
-        # What was to follow it is not sent.
-        follows = name in undone
-        undone.add(name)
         if each["kind"] == "authorize" or follows:
             continue
         first, last = since_beginning(since) - A_MOMENT_S, since_beginning(until) + A_MOMENT_S
