@@ -93,20 +93,23 @@ def _was_on_its_way(seen: Witness, book: Json, refund: Json) -> bool:
     """Whether others took money while the release was on its way that has given it back.
 
     Where one request frees a hold and gives back what was captured, nothing can prevent that.
+    Another cluster is one of them: its plan may differ, and its hour is the same.
     """
+    clusters = seen.plan.has("second_cluster")
     taken = [
         since_beginning(effect["at"])
         for effect in book["effects"]
-        if effect["by_others"] and effect["kind"] == "capture" and effect["at"] <= refund["at"]
+        if effect["by_others"] or clusters
+        if effect["kind"] == "capture" and effect["at"] <= refund["at"]
     ]
     taken_at = max(taken, default=0.0) - seen.plan.skew_s
     since = since_beginning(refund["at"]) - seen.plan.skew_s - _ON_ITS_WAY_S
     return any(
         each.operation == "release"
         and book["payment_id"] in each.path
-        and since < each.at < taken_at
+        and since < each.at <= taken_at
         for each in seen.exchanges
-        if each.seen_at is None or each.seen_at > taken_at
+        if each.seen_at is None or each.seen_at >= taken_at
     )
 
 
