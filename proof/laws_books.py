@@ -199,6 +199,10 @@ def _plan_of(seen: Witness, view: Json) -> Iterator[Violation]:
                     f"{each['amount']['amount_minor']} while {adjust['operation_id']} was unknown"
                 )
                 yield Violation("P1", f"the deadline captures {what}")
+    if seen.cancelled_at is not None and not any(seen.plan.has(kind) for kind in MANY_RUNS):
+        since = seen.cancelled_at + A_MOMENT_S
+        if any(since_beginning(each["requested_at"]) > since for each in captures):
+            yield Violation("P7", "the plan captures what a cancellation was to free")
     refused = [each for each in captures if each["state"] in {"declined", "not_done"}]
     if len(captures) > 1 and refused and refused[0] is not captures[-1] and not seen.resolved:
         yield Violation("P2", "the deadline's capture was refused, and tried again")

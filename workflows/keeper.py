@@ -36,6 +36,8 @@ from workflows.waiting import Waiting
 START, CANCEL = "start", "cancel"
 # Runs that have kept the rest until the hour of a refused capture replay as they were.
 _FREES_THE_REST = "frees what the deadline has left"
+# And those that were cancelled, and left the hold to the plan.
+_FREES_ALL_THE_SAME = "frees what others have left of a cancelled hold"
 
 
 class Keeper:
@@ -57,6 +59,7 @@ class Keeper:
         self._others = Others(record, self.inbox, self._carrier, self._waiting)
         self._comparison = Comparison(record, self.inbox, self._carrier, self._waiting)
         self._due_since: datetime | None = None
+        self._cancelled: Ask | None = None
 
     async def keep(self) -> None:
         """Authorize, then carry out one instruction after another until nothing is held."""
@@ -107,6 +110,7 @@ class Keeper:
             await self._when_due(step)
         elif (ask := self.inbox.head()) is not None:
             await self._follow(self.inbox.take(ask))
+            await self._free_all_the_same(ask)
         else:
             await self._rest(step)
 
@@ -195,7 +199,17 @@ class Keeper:
     def _cancel(self) -> None:
         """A cancelled run releases what is held, in its turn."""
         command = Release(reason="the run was cancelled")
-        self.inbox.waiting.append(Ask(command, CANCEL, workflow.now()))
+        self._cancelled = Ask(command, CANCEL, workflow.now())
+        self.inbox.waiting.append(self._cancelled)
+
+    async def _free_all_the_same(self, ask: Ask) -> None:
+        """Nobody asks a cancelled run again: what others have left of its hold is freed."""
+        shown = self.record.external
+        if ask is not self._cancelled or shown is None or shown.state is not PaymentState.OPEN:
+            return
+        if workflow.patched(_FREES_ALL_THE_SAME):
+            adopt(self.record, shown)
+            self._cancel()
 
     # One instruction.
 
