@@ -309,7 +309,7 @@ def _was_told_of_another_card(seen: Witness) -> bool:
     """Whether a person was told that a run before this one may hold all the same.
 
     Where the first card's refusal has left nothing at the gateway, nobody can know of the other;
-    nor where the store was set back to that refusal, after which there is nothing to ask.
+    nor where the store was set back to that refusal, after which nothing was asked and answered.
     """
     gave = any(each.name == "authorize" for each in seen.plan.instructions)
     # Or it holds on the very card that was refused to this run.
@@ -317,7 +317,7 @@ def _was_told_of_another_card(seen: Witness) -> bool:
     again = any(seen.plan.has(kind) for kind in MANY_RUNS)
     shown = any(book["state"] == "declined" for book in seen.books)
     back_at = min(seen.restored_at, default=0.0)
-    asked = not seen.restored_at or any(each.at > back_at for each in seen.exchanges)
+    asked = not seen.restored_at or any(e.at > back_at and e.seen for e in seen.exchanges)
     could_know = shown and asked
     was_told = (gave or was_refused) and "external_change" in seen.attentions
     return again and (was_told or (gave and not could_know))
