@@ -41,6 +41,7 @@ def of_the_books(seen: Witness) -> Iterable[Violation]:
         yield from _first_come(seen, seen.view)
         yield from _at_its_hour(seen, seen.view)
         yield from _when_it_is_due(seen, seen.view)
+        yield from _given_up_too_late(seen, seen.view)
         yield from _no_younger(seen, seen.view)
 
 
@@ -262,6 +263,30 @@ def _given_up_too_soon(
         return
     if _instant(after[0]["requested_at"]) < gives_up - timedelta(seconds=1):
         yield Violation("P4", "a refused capture was given up before its time")
+
+
+def _given_up_too_late(seen: Witness, view: Json) -> Iterator[Violation]:
+    """Until half of the margin is left a person may act; then the hold is released."""
+    gives_up, closed_at = _give_up_at(seen, view), view["closed_at"]
+    captures = [
+        each
+        for each in view["operations"]
+        if each["kind"] == "capture" and each["command_id"].partition("~")[0] == "deadline"
+    ]
+    if not captures or captures[0]["state"] not in {"declined", "not_done"} or not closed_at:
+        return
+    # What others have done is waited with until a person has taken note of it.
+    if gives_up is None or "external_change" in seen.attentions:
+        return
+    if any(each.name == "reschedule" for each in seen.plan.instructions):
+        return
+    if any(seen.plan.has(kind) for kind in (*WORKERS_HALT, DEATH)):
+        return
+    refused = captures[0]
+    by = max(gives_up, _instant(refused["decided_at"])) + _AT_ONCE
+    after = [e["requested_at"] for e in view["operations"][view["operations"].index(refused) + 1 :]]
+    if not any(_instant(at) <= by for at in (*after, closed_at)):
+        yield Violation("P4", f"a refused capture was not given up at {gives_up}")
 
 
 def _unknown_adjusts(view: Json, capture: Json) -> Iterator[Json]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from email.utils import parsedate_to_datetime
 from itertools import pairwise
 
 from proof.asks import since_beginning
@@ -47,6 +48,8 @@ _SHOWS_NOTHING_LATER = frozenset({"sibs"})
 _OK = 200
 # Nobody leaves a gateway alone for longer than this, whatever it says.
 _LEFT_ALONE_S = 300
+# Dates are told to the second.
+_ROUNDED_S = 1.5
 # Of our attempts, whose time-outs are 20 s each; 60 in a minute would be one each second.
 _A_MINUTE_S, _CALLS_A_MINUTE = 60.0, 60
 
@@ -213,7 +216,7 @@ def _as_asked(seen: Witness) -> Iterator[Violation]:
         last[what] = each
         if before is None:
             continue
-        if _is_too_soon(before, each.at):
+        if _is_too_soon(before, each.at, seen.plan.skew_s):
             pause, asked = each.at - before.at, before.retry_after
             yield Violation("W7", f"{each.operation} came {pause:.0f} s after a 429 for {asked}")
     yield from _looked_in_vain(seen)
@@ -233,7 +236,7 @@ def _looked_too_soon(seen: Witness) -> Iterator[Violation]:
         if before.operation not in _MONEY or each.operation != "look_up":
             continue
         alone = not any(before.at < at <= each.at for at in comes)
-        if before.status in _UNREAD and alone and _is_too_soon(before, each.at):
+        if before.status in _UNREAD and alone and _is_too_soon(before, each.at, seen.plan.skew_s):
             pause, asked = each.at - before.at, before.retry_after
             yield Violation("W7", f"a look came {pause:.0f} s after a 429 for {asked}")
 
@@ -254,11 +257,22 @@ def _looked_in_vain(seen: Witness) -> Iterator[Violation]:
             yield Violation("W8", f"{each.operation} was looked up, and its key was alive")
 
 
-def _is_too_soon(before: Exchange, at: float) -> bool:
+def _is_too_soon(before: Exchange, at: float, skew_s: float) -> bool:
+    asked = _asked_for_s(before, skew_s) if before.seen else None
     # What a gateway says beyond a day it has said by accident.
-    asked = before.retry_after
-    makes_sense = before.seen and asked.isdigit() and int(asked) <= DAY
-    return makes_sense and at - before.at < min(int(asked), _LEFT_ALONE_S) - 1
+    makes_sense = asked is not None and 0 <= asked <= DAY
+    return makes_sense and at - before.at < min(asked or 0.0, _LEFT_ALONE_S) - _ROUNDED_S
+
+
+def _asked_for_s(before: Exchange, skew_s: float) -> float | None:
+    """For how long a gateway wants to be left alone: seconds, or a date by its own clock."""
+    if before.retry_after.isdigit():
+        return float(before.retry_after)
+    try:
+        until = parsedate_to_datetime(before.retry_after)
+    except ValueError:
+        return None
+    return (until - BEGINNING).total_seconds() - skew_s - before.at
 
 
 def _may_go_again(seen: Witness, before: Exchange, at: float) -> bool:

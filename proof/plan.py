@@ -128,6 +128,8 @@ _RETRY_AFTERS = (
     "1000000000",
     "soon",
     "Mon, 07 Jan 2030 09:00:30 GMT",
+    # A date so many seconds from then.
+    "in 100",
 )
 
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from datetime import timedelta
+from email.utils import format_datetime
 
 from proof.others import Others
 from proof.plan import Accident, Plan
@@ -228,7 +230,7 @@ class Sky:
             case "overtaken":
                 return self._overtaken(exchange)
             case "throttle":
-                drawn = self._dice.choice(self._plan.retry_afters)
+                drawn = self._header(self._dice.choice(self._plan.retry_afters))
                 parameters = {"retry_after_s": drawn if exact is None else f"{exact:.0f}"}
             case "delay":
                 parameters = {"delay_s": late}
@@ -243,6 +245,14 @@ class Sky:
             case _:
                 pass
         return Weather(name, armed=(name, parameters))
+
+    def _header(self, drawn: str) -> str:
+        """What a gateway says of when to come back; where a date is drawn, by its own clock."""
+        word, _, seconds = drawn.partition(" ")
+        if word != "in":
+            return drawn
+        then = self._loop.now() + timedelta(seconds=self._plan.skew_s + int(seconds))
+        return format_datetime(then, usegmt=True)
 
     def trouble(self, name: str) -> None:
         self._seen.happened[name] += 1
