@@ -132,6 +132,9 @@ def _refused_by_nobody(seen: Witness, view: Json) -> Iterator[Violation]:
         first, last = since_beginning(since) - A_MOMENT_S, since_beginning(until) + A_MOMENT_S
         # A hold is lowered, at some gateways, by freeing a part of it.
         sent_as = {each["kind"], "release"} if each["kind"] == "adjust" else {each["kind"]}
+        its = [e for e in seen.exchanges if e.operation in sent_as and first <= e.at <= last]
+        if each["state"] == "not_done" and [e.fault for e in its] == ["decline"] and its[0].seen:
+            yield Violation("N2", f"{each['operation_id']} was declined, and is not_done")
         if not any(e.operation in sent_as and first <= e.at <= last for e in refusals):
             yield Violation("N2", f"{each['operation_id']} is {each['state']}, by nobody's word")
 
