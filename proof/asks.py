@@ -30,6 +30,10 @@ MERCHANTS_S = 4.75 * DAY
 # Callers who wait for one answer before they ask for the next thing: more than two tasks take.
 _APART_S = 40.0
 
+# In how many seeds callers come one upon the other, and how many at least.
+_CROWDS, _CROWD = 0.2, 4
+# How many take the name of the instruction before theirs.
+_NAMED_TWICE = 0.08
 # How many of those who give a new total give the first one.
 _AS_IT_IS = 0.1
 # How many callers say until when an authorization may be sent.
@@ -172,9 +176,10 @@ class Callers:
             # At one instant, or as one: the same task brings them.
             drawn = [replace(each, at=drawn[0].at) for each in drawn]
         crowd = self._dice("crowd")
-        if crowd.random() < 0.15:
-            # One after the other while the first is still being served.
-            apart = crowd.choice((0.3, 1.5, 4.0))
+        if crowd.random() < _CROWDS:
+            # One after the other while the first is still being served, and several wait.
+            apart = crowd.choice((0.3, 1.5, 1.5, 4.0))
+            drawn = [self._wish(crowd, n, busy_s) for n in range(len(drawn), _CROWD)] + drawn
             drawn = [replace(e, at=drawn[0].at + n * apart) for n, e in enumerate(drawn)]
         last_minute = self._dice("last minute")
         if drawn and last_minute.random() < 0.25 and self.due_s < self._life_s:
@@ -185,6 +190,17 @@ class Callers:
             late = last_minute.choice(adjusts or [len(drawn) - 1])
             drawn[late] = replace(drawn[late], at=max(self.due_s - before, 1.0))
         return tuple(sorted(self._named_twice(drawn), key=lambda each: each.at))
+
+    def _wish(self, dice: random.Random, number: int, busy_s: float) -> Instruction:
+        """What changes the hold, and leaves something of it for whoever comes next."""
+        at, place = dice.random() * busy_s, self._place
+        name = dice.choice(("adjust", "capture") if place.several else ("adjust",))
+        body: dict[str, Any] = {"command_id": f"c{number}", "amount": self._amount(10, 20)}
+        if name == "adjust":
+            body["amount"] = self._amount(*((60, 80) if place.raises else (30, 39)))
+        else:
+            body["final"] = False
+        return Instruction(at, name, body)
 
     def _one_by_one(self, dice: random.Random, busy_s: float) -> tuple[Instruction, ...]:
         several = range(dice.choice((0, 1, 2, 3, 4, 5)))
@@ -201,8 +217,11 @@ class Callers:
         named = list(drawn)
         for number, each in enumerate(drawn[1:], start=1):
             other = drawn[number - 1]
-            if dice.random() < 0.04 and other.is_valid and each.is_valid:
-                if each.command_id is None or other.command_id is None or each.name == other.name:
+            if dice.random() < _NAMED_TWICE and other.is_valid and each.is_valid:
+                if each.command_id is None or other.command_id is None:
+                    continue
+                # A run that has forgotten the first would send the second under the same key.
+                if each.name == other.name and not self._orderly:
                     continue
                 body = {**(each.body or {}), "command_id": other.command_id}
                 named[number] = replace(each, body=body)
