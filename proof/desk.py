@@ -9,6 +9,9 @@ from proof.names import derived_key, derived_reference
 from proof.plan import Plan
 from proof.witness import Json, own
 
+# How many of those who have a slip say too much, name no operation of the hold, or no reference.
+_TOO_MUCH, _NO_SUCH, _NO_REFERENCE = 0.6, 0.3, 0.8
+
 
 def word_on(
     plan: Plan, books: Sequence[Json], view: Json, turn: int, *, lies: bool
@@ -36,6 +39,25 @@ def word_on(
         "command_id": f"word-{operation['operation_id'].replace('/', '-')}",
     }
     return {**head, "reference": _reference(plan, books, operation)} if done else head
+
+
+def slip(view: Json, word: Mapping[str, Any], which: float) -> dict[str, Any]:
+    """The same word with a slip in it, for which it has to be refused.
+
+    Args:
+        view: The hold.
+        word: What they meant to say.
+        which: Says what, of all the slips.
+    """
+    said = dict(word)
+    is_capture = word["operation_id"].startswith("capture/") and word["outcome"] == "done"
+    if is_capture and which < _TOO_MUCH:
+        left = view["remaining"]
+        return {**said, "amount": {**left, "amount_minor": left["amount_minor"] + 1}}
+    if which < _NO_SUCH:
+        return {**said, "operation_id": "capture/99"}
+    del said["reference" if "reference" in said and which < _NO_REFERENCE else "operator"]
+    return said
 
 
 def _was_done(plan: Plan, books: Sequence[Json], view: Json, operation: Json) -> bool:

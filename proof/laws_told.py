@@ -46,11 +46,14 @@ def of_what_was_told(seen: Witness) -> Iterable[Violation]:
             for law, why in _fits(seen, told, told.hold):
                 yield Violation(law, f"{told.instruction} was {what} at {told.at:.0f} s: {why}")
     yield from _never_answered(seen)
+    if not seen.attentions:
+        yield from _nothing_to_acknowledge(seen)
     if any(seen.plan.has(kind) for kind in (*MANY_RUNS, "lie")):
         return
     if not seen.plan.accidents:
         yield from _unknown_for_a_reason(seen)
     yield from _stays_so(seen)
+    yield from _goes_by_anothers_name(seen)
     yield from _no_is_no(seen)
     yield from _never_less(seen)
 
@@ -72,9 +75,13 @@ def _fits(seen: Witness, told: Told, hold: Json) -> Iterator[tuple[str, str]]:
 def _has_a_reason(seen: Witness, told: Told, hold: Json) -> Iterator[tuple[str, str]]:
     ended = {each["state"] for each in own_operations(told.instruction, hold)}
     # The hold that is shown is the one at the task's end: another plan may have come in the task.
+    what = told.instruction.name
     wrong = is_wrong(told.instruction, hold, told.at) or _comes_with_another_plan(seen, told)
     if told.error == "Declined" and not ended & {"declined", "not_done"}:
         yield "A3", f"its operations are {sorted(ended)}"
+    for each in own_operations(told.instruction, hold):
+        if told.error == "Declined" and (each["kind"], each["state"]) == (what, "done"):
+            yield "A3", f"{each['operation_id']} is done"
     if told.error == "Closed" and hold["state"] not in FINAL and not seen.plan.adopts_in_vain:
         yield "A5", f"the hold is {hold['state']}"
     if told.error == "Conflict" and not _is_named_twice(seen, told.instruction):
@@ -268,6 +275,26 @@ def _stays_so(seen: Witness) -> Iterator[Violation]:
             is_after = done is not None and each.at > done.at and each.asked_at > done.at
             if is_after and each.error not in {None, "Conflict"}:
                 yield Violation("A9", f"{each.instruction} was done, and later {each.error}")
+
+
+def _nothing_to_acknowledge(seen: Witness) -> Iterator[Violation]:
+    """Where nobody was ever told of anything there is nothing to take note of."""
+    for told in seen.told:
+        if told.instruction.name == "acknowledge" and told.error is None:
+            yield Violation("A2", f"{told.instruction} was answered, and nobody had been told")
+
+
+def _goes_by_anothers_name(seen: Witness) -> Iterator[Violation]:
+    """Who takes the name of what was done is told so, and nothing else."""
+    done = [each for each in seen.told if each.error is None and each.instruction.command_id]
+    for second in seen.told:
+        asked = second.instruction
+        for first in done:
+            same = first.instruction.command_id == asked.command_id and asked.is_valid
+            is_after = same and first.instruction is not asked and first.at < second.asked_at
+            if is_after and second.error not in {"Conflict", "InvalidRequest"}:
+                told = second.error or "answered"
+                yield Violation("A6", f"{asked} was {told}, under the name of {first.instruction}")
 
 
 def _no_is_no(seen: Witness) -> Iterator[Violation]:

@@ -15,7 +15,7 @@ from temporalio.api.failure.v1 import ApplicationFailureInfo
 from yarl import URL
 
 from proof.asks import HOUR, Instruction
-from proof.desk import word_on
+from proof.desk import slip, word_on
 from proof.witness import Glance, Json, Told
 from proof.world.temporal import Answer, Gone, NoWord, Temporal
 
@@ -27,6 +27,8 @@ _CALLER_WAITS_S = 60.0
 _LOOKS_EVERY_S = HOUR
 # How many guests are back before they have done what they were asked for.
 _HASTY = 0.3
+# How often a person's word is wrong in itself.
+_SLIPS = 0.3
 _PORTAL_SHOWS_S = 2_000.0
 _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
@@ -166,11 +168,20 @@ class People:
             body = word_on(self._plan, self._world.others.ours(), view, turn, lies=lies)
             if body is not None:
                 body["command_id"] += f"-{turn}"
+                await self._slip(temporal, view, body, turn)
                 await self.update(temporal, Instruction(at, "resolve", body), f"resolve-{turn}")
                 self._seen.resolved = True
         elif reason in {"external_change", "expiring_soon"}:
             body = {"command_id": f"seen-{turn}"}
             await self.update(temporal, Instruction(at, "acknowledge", body), f"acknowledge-{turn}")
+
+    async def _slip(self, temporal: Temporal, view: Json, word: Json, turn: int) -> None:
+        """Now and then they say it wrong before they say it right."""
+        dice = random.Random(f"{self._plan.seed}:slips {turn}")  # noqa: S311 - repeatable by design
+        if dice.random() < _SLIPS:
+            said = {**slip(view, word, dice.random()), "command_id": f"slip-{turn}"}
+            wrong = Instruction(self._loop.time(), "resolve", said, is_valid=False)
+            await self.update(temporal, wrong, f"slip-{turn}")
 
     async def glance(self) -> None:
         """Somebody only looks: at the hold, and at what is ahead of it."""
