@@ -317,7 +317,9 @@ def _was_told_of_another_card(seen: Witness) -> bool:
     again = any(seen.plan.has(kind) for kind in MANY_RUNS)
     shown = any(book["state"] == "declined" for book in seen.books)
     back_at = min(seen.restored_at, default=0.0)
-    asked = not seen.restored_at or any(e.at > back_at and e.seen for e in seen.exchanges)
+    asked = not seen.restored_at or any(
+        e.at > back_at and e.seen and not e.fault for e in seen.exchanges
+    )
     could_know = shown and asked
     was_told = (gave or was_refused) and "external_change" in seen.attentions
     return again and (was_told or (gave and not could_know))
