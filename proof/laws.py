@@ -194,13 +194,16 @@ def _answered_in_order(seen: Witness) -> Iterable[Violation]:
         for each in seen.told
         if each.instruction.name in _QUEUED and names[each.instruction.command_id] == 1
     ]
+    # Who asks again has kept their turn.
+    came = {each.command_id: seen.sent_at.get(n) for n, each in enumerate(seen.plan.instructions)}
     for first in served:
         if first.error == "OutcomeUnknown":
             continue
         for second in served:
             # One that is refused at once, as wrong or too late, has not had its turn.
             had_its_turn = second.error in {None, "Declined", "IllegalMove", "NotSupported"}
-            if had_its_turn and second.asked_at - first.asked_at >= 1 and second.at < first.at:
+            came_at = came[second.instruction.command_id] or second.asked_at
+            if had_its_turn and came_at - first.asked_at >= 1 and second.at < first.at:
                 what = f"{second.instruction} was answered before {first.instruction}"
                 yield Violation("X4", f"{what}, which came first")
 
