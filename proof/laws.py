@@ -171,12 +171,14 @@ def _asked_whom(seen: Witness) -> Iterable[Violation]:
 
 def _in_order(seen: Witness, view: Json) -> Iterable[Violation]:
     """What came first is carried out first."""
-    # One name for two kinds of instructions is refused to the second.
+    # One name for two instructions is refused to the second.
+    given = Counter(each.command_id for each in seen.plan.instructions)
     names = [(each["kind"], each["command_id"]) for each in view["operations"]]
     sent = [
         (seen.sent_at[number], each)
         for number, each in enumerate(seen.plan.instructions)
-        if number in seen.sent_at and (each.name, each.command_id) in names and each.name in _QUEUED
+        if number in seen.sent_at and (each.name, each.command_id) in names
+        if each.name in _QUEUED and given[each.command_id] == 1
     ]
     for (at, first), (later, second) in pairwise(sorted(sent, key=lambda pair: pair[0])):
         # In one workflow task, signals come before updates.

@@ -208,7 +208,7 @@ def _played(named: Iterable[Named], told: argparse.Namespace) -> tuple[Tally, bo
             for part in many(named, told.jobs):
                 tally.add(part)
                 for broken in part.broken:
-                    _say_broken(broken, forget=told.forget or told.known)
+                    _say_broken(broken, told)
     except KeyboardInterrupt:
         return tally, False
     return tally, True
@@ -226,13 +226,16 @@ def _one(plan: Plan) -> int:
     return 1 if result.violations else 0
 
 
-def _say_broken(broken: Broken, *, forget: bool) -> None:
+def _say_broken(broken: Broken, told: argparse.Namespace) -> None:
     """Say it, with the command that shows it again, and keep the scenario."""
     seed, account = broken.plan.seed, broken.plan.place.account
     for law in broken.laws[:_SHOWN_MAX]:
         sys.stdout.write(f"seed {seed} at {account}: {law}\n")
-    sys.stdout.write(f"  replay it: ./scripts/simulate --seed {seed} --gateway {account}\n")
-    if not forget:
+    if not told.known:
+        # As it was drawn: an account may be called what its gateway is called.
+        where = f" --gateway {told.gateway}" if told.gateway else ""
+        sys.stdout.write(f"  replay it: ./scripts/simulate --seed {seed}{where}\n")
+    if not told.forget and not told.known:
         path = known.keep(broken.plan, broken.laws[0])
         sys.stdout.write(f"  kept: ./scripts/simulate --plan {path.relative_to(_HERE)}\n")
     sys.stdout.flush()
