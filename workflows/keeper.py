@@ -22,7 +22,7 @@ from domain.calls import Ending, Settled
 from domain.lifecycle import Event
 from domain.outcome import Payment, PaymentState
 from domain.planner import Asked, Problem, operations
-from domain.record import Entry, Record
+from domain.record import RESTING, Entry, Record
 from domain.settlement import DEADLINE, adopt, lapse, plan_left_a_rest
 from workflows import timing
 from workflows.carrier import Carrier
@@ -105,12 +105,12 @@ class Keeper:
             await self._others.look()
             return
         self._heed_the_rest()
+        self._heed_the_cancellation()
         step = next_step(self.record, workflow.now())
         if step is not None and step.at <= workflow.now():
             await self._when_due(step)
         elif (ask := self.inbox.head()) is not None:
             await self._follow(self.inbox.take(ask))
-            await self._free_all_the_same(ask)
         else:
             await self._rest(step)
 
@@ -118,6 +118,17 @@ class Keeper:
         """What the deadline's capture has left is freed at once, also where others took of it."""
         if not self.record.rest_is_due and plan_left_a_rest(self.record):
             self.record.rest_is_due = workflow.patched(_FREES_THE_REST)
+
+    def _heed_the_cancellation(self) -> None:
+        """Nobody asks a cancelled run again: what others have left of its hold is freed."""
+        shown, asked = self.record.external, self._cancelled
+        if asked is None or not asked.answered:
+            return
+        if shown is None or shown.state is not PaymentState.OPEN:
+            return
+        if self.record.life.state in RESTING and workflow.patched(_FREES_ALL_THE_SAME):
+            adopt(self.record, shown)
+            self._cancel()
 
     async def _look_after_the_guest(self) -> bool:
         """The guest is back, or may be: whether there was anything to look at."""
@@ -201,15 +212,6 @@ class Keeper:
         command = Release(reason="the run was cancelled")
         self._cancelled = Ask(command, CANCEL, workflow.now())
         self.inbox.waiting.append(self._cancelled)
-
-    async def _free_all_the_same(self, ask: Ask) -> None:
-        """Nobody asks a cancelled run again: what others have left of its hold is freed."""
-        shown = self.record.external
-        if ask is not self._cancelled or shown is None or shown.state is not PaymentState.OPEN:
-            return
-        if workflow.patched(_FREES_ALL_THE_SAME):
-            adopt(self.record, shown)
-            self._cancel()
 
     # One instruction.
 
