@@ -297,7 +297,7 @@ class Attempt:
             return self._not_done(detail, ErrorType.INVALID_REQUEST, "payment_method.token")
         if payment.state is PaymentState.PENDING:
             raise _StillPending
-        if self._call.look_first and may_be_adopted(self._call, payment, can):
+        if self._call.again and may_be_adopted(self._call, payment, can):
             # An earlier run of this reservation has adopted it, and gone on from there.
             return self._settled(Ending.DONE, payment)
         if payment.state is not PaymentState.OPEN:

@@ -34,6 +34,7 @@ class Call(Fact):
         asked_at: When the operation was asked for: nothing of it is older.
         send_by: After this instant it is never sent for the first time.
         look_first: Look before sending, whatever the key: an earlier run may have sent it.
+        again: A run before this one may have gone on from there.
         patient: Every further attempt starts at least the gateway's processing time after the one
             before it has ended, so that a look-up before it is proof.
         repeated: It was on its way before, in another activity: an answer that it was refused
@@ -61,6 +62,7 @@ class Call(Fact):
     asked_at: Instant | None = None
     send_by: Instant | None = None
     look_first: bool = False
+    again: bool = False
     patient: bool = False
     repeated: bool = False
     sent: bool = False

@@ -263,6 +263,7 @@ class Courier:
     def _call(self, entry: Entry, manner: _Manner, *, knows_id: bool) -> Call:
         record, request = self._record, self._record.request
         authorizes = entry.kind is OperationKind.AUTHORIZE
+        again = record.cautious or self.is_second_run
         return Call(
             account=request.gateway,
             workflow_id=workflow.info().workflow_id,
@@ -279,7 +280,8 @@ class Courier:
             reference=None if authorizes else record.gateway_reference,
             asked_at=entry.requested_at,
             send_by=entry.send_by,
-            look_first=manner.patient or record.cautious or self.is_second_run,
+            look_first=manner.patient or again,
+            again=again,
             patient=manner.patient,
             repeated=entry.state is OperationState.UNKNOWN,
             sent=entry.was_sent,
