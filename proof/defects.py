@@ -129,8 +129,8 @@ _LADDER = (
     Defect(
         "credentials_refused_for_good",
         _HOLDS,
-        "a guest does not wait.\n            if ",
-        "a guest does not wait.\n            if True or ",
+        "if places and self._is_surely_the_first:",
+        "if True:",
         "a 401 or 403 will not get better",
     ),
     Defect(

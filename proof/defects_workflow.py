@@ -8,6 +8,7 @@ _AGENDA, _EXPIRY, _PLANNER = "domain.agenda", "domain.expiry", "domain.planner"
 _RECORD, _SETTLEMENT, _VERDICT = "domain.record", "domain.settlement", "domain.verdict"
 _CARRIER, _DESK, _INBOX = "workflows.carrier", "workflows.desk", "workflows.inbox"
 _KEEPER, _OTHERS = "workflows.keeper", "workflows.others"
+_COMPARISON = "workflows.comparison"
 _RESERVATION, _WAITING = "workflows.reservation", "workflows.waiting"
 
 IN_WORKFLOW = (
@@ -61,8 +62,8 @@ IN_WORKFLOW = (
     Defect(
         "cancel_swallowed",
         _KEEPER,
-        "self.inbox.waiting.append(Ask(command, CANCEL, workflow.now()))",
-        "del command",
+        "        self.inbox.waiting.append(self._cancelled)\n",
+        "",
         "a cancelled run must not stop, so the cancellation is caught",
     ),
     Defect(
@@ -81,9 +82,9 @@ IN_WORKFLOW = (
     ),
     Defect(
         "earlier_run_not_compared",
-        _KEEPER,
-        "has_reason = is_told_to or (was_here and self._looked_in != workflow.random_seed())",
-        "has_reason = is_told_to",
+        _COMPARISON,
+        "return (is_told_to or self._has_yet_to_look()) and state in RESTING",
+        "return is_told_to and state in RESTING",
         "what this run has is what there is",
         place="payroc",
     ),

@@ -32,6 +32,7 @@ _EVENTS = {
     EventType.EVENT_TYPE_TIMER_STARTED: "timer",
     EventType.EVENT_TYPE_TIMER_CANCELED: "timer called off",
     EventType.EVENT_TYPE_ACTIVITY_TASK_CANCEL_REQUESTED: "activity called off",
+    EventType.EVENT_TYPE_MARKER_RECORDED: "marker",
     EventType.EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES: "attributes",
     EventType.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED: "completed",
     EventType.EVENT_TYPE_WORKFLOW_EXECUTION_FAILED: "failed",
@@ -143,6 +144,9 @@ def _command(command: WorkflowCommand, asked: Mapping[str, str]) -> list[str]:
             response = command.update_response
             name = asked[response.protocol_instance_id]
             return [f"{'accepted' if response.HasField('accepted') else 'answered'} {name}"]
+        case "set_patch_marker":
+            # The SDK's core lists the patch in a search attribute beside it.
+            return ["marker", "attributes"]
         case str(variant):
             return [_COMMANDS[variant]]
         case None:
