@@ -127,7 +127,7 @@ def _twice(ours: Sequence[Json], seen: Witness) -> Iterable[Violation]:
     cards = 1 + sum(1 for each in seen.plan.instructions if each.name == "authorize")
     if len(ours) > cards and not _was_restarted_unseen(seen):
         yield Violation("S2", f"{len(ours)} holds were placed where {cards} were asked for")
-    taken = [book for book in ours if book["captured_minor"]]
+    taken = [book for book in ours if any(e["kind"] == "capture" for e in own(book))]
     if len(taken) > 1:
         yield Violation("S3", f"money was taken out of {len(taken)} holds of one reservation")
 
