@@ -187,23 +187,26 @@ def _captured(record: Record, entry: Entry, settled: Settled, now: datetime) -> 
     record.life.move(Event.STAND_PARTLY if ledger.remaining_minor else Event.SETTLE)
 
 
-def _called_off(record: Record, asked: Entry, settled: Settled, now: datetime) -> None:
+def _called_off(
+    record: Record, asked: Entry, settled: Settled, now: datetime, *, by_plan: bool
+) -> None:
     """An authorization that waited for the guest was called off, unless they were faster."""
     payment = settled.payment
     if settled.ending not in {Ending.DONE, Ending.CHANGED}:
         _keep_waiting(record, settled, now)
     elif payment is None or not payment.authorized.amount_minor:
         record.forget_the_attempt()
-        if payment is not None and _is_known_to_have_failed(record, settled, payment):
-            asked.state, asked.detail = OperationState.DECLINED, payment.detail
+        failed = payment is not None and _is_known_to_have_failed(record, settled, payment)
+        asked.state = OperationState.DECLINED if failed else OperationState.NOT_DONE
+        asked.detail = payment.detail if failed and payment else "called off before it was decided"
+        asked.decided_at = now
+        if failed and by_plan:
+            # A person has yet to say that nothing is held on another card.
             record.life.move(Event.REQUIRE_ACTION)
             record.life.move(Event.DECLINE)
             record.declined_at = now
         else:
-            asked.state = OperationState.NOT_DONE
-            asked.detail = "called off before it was decided"
             record.life.move(Event.ABANDON)
-        asked.decided_at = now
     else:
         _was_faster(record, asked, settled, payment, now)
 
@@ -243,7 +246,8 @@ def _was_faster(
 def _released(record: Record, entry: Entry, settled: Settled, now: datetime) -> None:
     waiting = record.at_the_guest()
     if waiting is not None:
-        _called_off(record, waiting, settled, now)
+        by_plan = entry.command_id.partition("~")[0] == DEADLINE
+        _called_off(record, waiting, settled, now, by_plan=by_plan)
         return
     if settled.ending is not Ending.DONE:
         _refused(record, entry, settled, now)

@@ -34,7 +34,7 @@ _PROCESSING_S = 120.0
 _PROCESSING_S_AT = {"sibs": 300.0}
 # The first try has so long, at least and at most: of an answer in that very instant the server may
 # not hear.
-_FIRST_TRY_S, _AT_ONCE_S = (10.0, 40.0), 0.001
+_FIRST_TRY_S, _AT_ONCE_S, _JUST_THEN_S = (10.0, 40.0), 0.001, 5.0
 # After these nobody can say who knew of what was lost: two run beside each other, or go on late.
 _STRANGE = ("standstill", "second_cluster", "terminate_and_start", "terminate", "restore")
 # When an order was given at SIBS, by its clock.
@@ -296,7 +296,8 @@ def _again(
     keyed = each.operation in place.keyed
     # What comes to an attempt that was given up tells the next one nothing.
     seen_at = each.at + 1 if before.seen_at is None else before.seen_at
-    just_then = any(abs(seen_at - since - limit) < _AT_ONCE_S for limit in _FIRST_TRY_S)
+    given_up = (seen_at - since - limit for limit in _FIRST_TRY_S)
+    just_then = any(-_AT_ONCE_S < late < _JUST_THEN_S for late in given_up)
     # Nor does what comes in the moment in which both have left, once a token was there for both.
     heard = (before.seen_after or each.number) < each.number and not just_then
     # A body that ends too soon may look whole where nobody has said how long it is.

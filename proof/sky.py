@@ -157,7 +157,8 @@ class Sky:
         if self._plan.place.gateway != "sibs":
             return late
         drawn = self._verdicts.choice((late, 400.0, 1000.0))
-        by_time = "decline" in self._plan.weather or "authorize_by" in self._plan.request
+        refused = any(name == "decline" for _, _, name in self._plan.mishaps)
+        by_time = refused or "decline" in self._plan.weather or "authorize_by" in self._plan.request
         return late if by_time else drawn
 
     def _verdict(self, exchange: Exchange) -> str:

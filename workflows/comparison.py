@@ -11,7 +11,7 @@ from datetime import datetime
 
 from temporalio import workflow
 
-from cardhold.hold import AttentionReason, HoldState, OperationKind, Step
+from cardhold.hold import AttentionReason, HoldState, OperationKind, OperationState, Step
 from cardhold.messages import PaymentMethodKind
 from domain.record import RESTING, Entry, Record
 from domain.settlement import DEADLINE, adopt, note_external
@@ -168,6 +168,14 @@ class Comparison:
         settled = errand.settled()
         shown = settled.payment if settled else None
         return shown is not None and shown.state in HOLDS
+
+    def tell_at_the_end(self) -> None:
+        """Somebody wanted it released; what an earlier run may hold is told all the same."""
+        refused = self._record.last_authorization().state is OperationState.DECLINED
+        ended = self._record.life.state is HoldState.ABANDONED
+        may_have_gone_on = self._courier.was_reset or self._record.found
+        if ended and refused and may_have_gone_on and not self._has_told_of_cards:
+            self._tell_of_cards(_ANOTHER_CARD)
 
     @property
     def _has_told_of_cards(self) -> bool:

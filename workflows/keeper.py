@@ -326,6 +326,7 @@ class Keeper:
         elif record.life.state is HoldState.EXPIRED and record.deadline_capture_tried:
             told = "the hold had lapsed before the plan could capture it"
             record.raise_attention(AttentionReason.CAPTURE_REFUSED, now, told)
+        self._comparison.tell_at_the_end()
         self._waiting.tell()
 
 
