@@ -6,7 +6,7 @@ They need what was shown, and what was asked for; no books but for the names tha
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from proof.asks import Instruction, minor_of, since_beginning
@@ -34,12 +34,13 @@ def of_what_is_kept(seen: Witness) -> Iterable[Violation]:
     alone = not any(seen.plan.has(kind) for kind in (*MANY_RUNS, "lie"))
     awake = alone and not any(seen.plan.has(kind) for kind in (*WORKERS_HALT, DEATH, "restore"))
     words = _words(seen)
+    noted = [told.at for told in seen.told if told.instruction.name == "acknowledge"]
     for at, hold in all_shown(seen):
         found = [*_of_its_times(at, hold), *_of_its_kept(hold), *_of_its_names(seen, hold)]
         if alone:
             found += _of_whose_word(seen, hold, words)
         if awake and not seen.resolved and at < float("inf"):
-            found += [*_of_its_hours(at, hold), *_of_who_is_told(at, hold)]
+            found += [*_of_its_hours(at, hold, noted), *_of_who_is_told(at, hold)]
         for law, what in found:
             if (law, what) not in said:
                 said.add((law, what))
@@ -172,7 +173,7 @@ def _of_whose_word(
             yield "V11", f"{each['operation_id']} is of {each['amount']}"
 
 
-def _of_its_hours(at: float, hold: Json) -> Iterator[tuple[str, str]]:
+def _of_its_hours(at: float, hold: Json, noted: Sequence[float]) -> Iterator[tuple[str, str]]:
     """What stands still past its hour, with nothing under way, has a person told."""
     resting = all(each["state"] in DECIDED for each in hold["operations"])
     if hold["attention"] is not None:
@@ -184,7 +185,10 @@ def _of_its_hours(at: float, hold: Json) -> Iterator[tuple[str, str]]:
             yield "X7", f"{hold['state']}, past its deadline, and nobody was told"
     if hold["state"] == "declined" and resting:
         decided = max(since_beginning(each["decided_at"]) for each in hold["operations"])
-        if at > decided + _DECLINED_S + _SOON_S:
+        given_up = decided + _DECLINED_S
+        # Once a person has taken note of something, it goes on from there.
+        given_up = max([given_up, *(note for note in noted if note <= at)])
+        if at > given_up + _SOON_S:
             yield "X7", "declined, and waits for another card for ever"
     ends_at = hold["action"] and hold["action"]["expires_at"]
     waits = hold["state"] == "action_required" and ends_at
