@@ -55,7 +55,7 @@ def slip(view: Json, word: Mapping[str, Any], which: float) -> dict[str, Any]:
         left = view["remaining"]
         return {**said, "amount": {**left, "amount_minor": left["amount_minor"] + 1}}
     if which < _NO_SUCH:
-        return {**said, "operation_id": "capture/99"}
+        return {**said, "operation_id": f"capture/{len(view['operations']) + 9}"}
     del said["reference" if "reference" in said and which < _NO_REFERENCE else "operator"]
     return said
 

@@ -131,7 +131,7 @@ def _has_not_looked(seen: Witness, at: float, hold: Json) -> Iterator[Violation]
     """Where the gateway shows what came after a hold, a run that was made again looks."""
     if seen.plan.place.gateway == "sibs" or hold["state"] not in _RESTS or not seen.reset_at:
         return
-    run_id, made_at = max(seen.reset_at.items(), key=lambda each: each[1])
+    run_id, made_at = list(seen.reset_at.items())[-1]
     looks = (e for e in seen.exchanges if e.operation == "look_up" and e.run_id == run_id)
     if not any(made_at <= each.at <= at for each in looks):
         yield Violation("R4", f"at {at:.0f} s a run that was made again has not looked since")

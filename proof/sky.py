@@ -40,6 +40,8 @@ _AT_THE_DOOR = (
 )
 _WELCOMES = 0.3
 _REVOKED_FOR = (0, 0, 1, 3, 8)
+# How long an authorization may be sent: an order is called off by the next, where there is one.
+_AUTHORIZE_WITHIN_S = 900.0
 # Of the calls over which a worker dies: those that never leave, and those that arrive later.
 _DIES_FIRST, _ARRIVES_AFTER = 0.3, 0.8
 _REFUNDING = frozenset({"payroc", "xmoney"})
@@ -77,11 +79,14 @@ class Sky:
         self._verdicts = random.Random(f"{plan.seed}:verdicts")  # noqa: S311 - repeatable by design
         self.deaths: list[Accident] = []
         self._mishaps = list(plan.mishaps)
+        self._ordered_at: list[float] = []
         self._dies = dies
         self.outages: list[tuple[float, float]] = []
 
     def __call__(self, exchange: Exchange) -> Weather:
         """What happens to a request: an outage, a fault of the swarm's, or nothing."""
+        if exchange.operation == "order":
+            self._ordered_at.append(self._loop.time())
         weather = self._fate(exchange) or self._weather(exchange)
         # Bad weather lasts: what has just met some may meet more of it.
         self._met.discard(exchange.operation)
@@ -154,12 +159,14 @@ class Sky:
         Where that is refused, or it is soon too late for another order, only the gateway's
         processing time is left to go by.
         """
-        if self._plan.place.gateway != "sibs":
+        plan = self._plan
+        if plan.place.gateway != "sibs":
             return late
         drawn = self._verdicts.choice((late, 400.0, 1000.0))
-        refused = any(name == "decline" for _, _, name in self._plan.mishaps)
-        by_time = refused or "decline" in self._plan.weather or "authorize_by" in self._plan.request
-        return late if by_time else drawn
+        refused = any(name == "decline" for _, _, name in plan.mishaps)
+        since = self._loop.time() - _AUTHORIZE_WITHIN_S
+        is_soon = sum(at > since for at in self._ordered_at) > 1 or "authorize_by" in plan.request
+        return late if refused or is_soon or "decline" in plan.weather else drawn
 
     def _verdict(self, exchange: Exchange) -> str:
         """What becomes of what moves money, where the swarm knows of it; "" for what was asked for.
