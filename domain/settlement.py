@@ -21,8 +21,9 @@ from domain.words import without_tokens
 CLOCK_SKEW_MAX = timedelta(minutes=15)
 # No scheme keeps a hold for longer; a stamp before that is a gateway's mistake.
 AGE_MAX = timedelta(days=31)
-# The name that stands for a command id where the plan acted; a further try ends in "~2".
-DEADLINE = "deadline"
+# The names that stand for a command id where the plan acted, and where a run was cancelled; a
+# further try ends in "~2".
+DEADLINE, CANCEL = "deadline", "cancel"
 
 
 def settle(record: Record, entry: Entry, settled: Settled, now: datetime) -> None:
@@ -267,6 +268,9 @@ def _refused(record: Record, entry: Entry, settled: Settled, now: datetime) -> N
     if settled.ending is Ending.ABSENT and entry.kind is OperationKind.CAPTURE:
         # By a person's word it was never sent: the deadline's own capture is still to be tried.
         record.deadline_capture_tried &= entry.command_id.partition("~")[0] != DEADLINE
+    if settled.ending is Ending.ABSENT and entry.command_id.partition("~")[0] == CANCEL:
+        # By a person's word it was never sent; nobody asks a cancelled run again.
+        record.release_again_at = now + RELEASE_EVERY
     if settled.ending not in {Ending.DECLINED, Ending.NOT_DONE}:
         return
     told = f"the gateway refused {entry.operation_id}: {settled.detail or 'no reason given'}"

@@ -23,7 +23,7 @@ from domain.lifecycle import Event
 from domain.outcome import Payment, PaymentState
 from domain.planner import Asked, Problem, operations
 from domain.record import RESTING, Entry, Record
-from domain.settlement import DEADLINE, adopt, lapse, plan_left_a_rest
+from domain.settlement import CANCEL, DEADLINE, adopt, lapse, plan_left_a_rest
 from workflows import timing
 from workflows.carrier import Carrier
 from workflows.comparison import Comparison
@@ -33,7 +33,7 @@ from workflows.others import Others
 from workflows.telling import write_attributes
 from workflows.waiting import Waiting
 
-START, CANCEL = "start", "cancel"
+START = "start"
 # Runs that have kept the rest until the hour of a refused capture replay as they were.
 _FREES_THE_REST = "frees what the deadline has left"
 # And those that were cancelled, and left the hold to the plan.

@@ -413,6 +413,10 @@ async def _is_answered(keeper: Keeper, ask: Ask | None, has_answer: Callable[[],
     answer_by = workflow.now() + keeper.record.capabilities.answer_within
     caller = Caller(ask, has_answer, answer_by)
     keeper.inbox.callers.append(caller)
-    await through_a_cancellation(lambda: has_answer() or caller.is_late)
+    is_over = False
+    while not is_over:
+        await through_a_cancellation(lambda: has_answer() or caller.is_late)
+        # What was so when it was asked need not be any more: the run goes on before a handler does.
+        is_over = has_answer() or caller.is_late
     keeper.inbox.callers.remove(caller)
     return has_answer()
