@@ -57,4 +57,5 @@ class Holds:
     @activity.defn(name=LOOK_UP)
     async def look_up(self, call: Call) -> Settled:
         """Find out what became of an operation, without doing anything."""
-        return await Attempt(self._gateways, call, look_first=True).look_up()
+        settled = await Attempt(self._gateways, call, look_first=True).look_up()
+        return settled.model_copy(update={"restored": self._look_first})

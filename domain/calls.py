@@ -134,6 +134,8 @@ class Settled(Fact):
         field: The field of the request that is wrong, with ``error``.
         reference: The reference that was sent, which the gateway's portal finds.
         found: It was at the gateway before this run had sent it.
+        restored: The worker was told to look first: Temporal's store was set back, and a run of
+            it may have forgotten what it has done.
         unguarded: No key keeps another run of the reservation, which nobody here knows of, from
             placing the same hold once more; a look by its reference would show it.
         capabilities: What the account can do; every answer to an authorization carries it.
@@ -146,5 +148,6 @@ class Settled(Fact):
     field: str | None = None
     reference: str | None = None
     found: bool = False
+    restored: bool = False
     unguarded: bool = False
     capabilities: Capabilities | None = None

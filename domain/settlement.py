@@ -146,16 +146,20 @@ def _authorized(record: Record, entry: Entry, settled: Settled, now: datetime) -
     # A person's word names the payment; what it was sent under was learned when it was lost.
     known = payment.reference or settled.reference
     record.gateway_reference = known or record.gateway_reference
-    record.placed(payment, _placed_at(payment, entry.sent_at or now, now))
+    placed_at = _placed_at(payment, entry.sent_at or now, now, found=settled.found)
+    record.placed(payment, placed_at)
     record.others_at = now + record.capabilities.processing_time if settled.unguarded else None
     record.life.move(Event.APPROVE)
     if payment.state is not PaymentState.OPEN or payment.authorized != entry.amount:
         record.external = payment
 
 
-def _placed_at(payment: Payment, sent_at: datetime, now: datetime) -> datetime:
-    booked_at = payment.booked_at
-    if booked_at is not None and now - AGE_MAX < booked_at < sent_at - CLOCK_SKEW_MAX:
+def _placed_at(
+    payment: Payment, sent_at: datetime, now: datetime, *, found: bool = False
+) -> datetime:
+    """Since when it holds: one that was there before us is as old as the gateway says."""
+    booked_at, skew = payment.booked_at, timedelta(0) if found else CLOCK_SKEW_MAX
+    if booked_at is not None and now - AGE_MAX < booked_at < sent_at - skew:
         return booked_at
     return sent_at
 

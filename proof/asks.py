@@ -221,7 +221,7 @@ class Callers:
                 if each.command_id is None or other.command_id is None:
                     continue
                 # A run that has forgotten the first would send the second under the same key.
-                if each.name == other.name and not self._orderly:
+                if each.name == other.name and (not self._orderly or _say_the_same(each, other)):
                     continue
                 body = {**(each.body or {}), "command_id": other.command_id}
                 named[number] = replace(each, body=body)
@@ -335,3 +335,10 @@ def instant(at: float) -> str:
 def since_beginning(text: str) -> float:
     """The world's seconds of an instant as JSON has it."""
     return (datetime.fromisoformat(text) - BEGINNING).total_seconds()
+
+
+def _say_the_same(one: Instruction, other: Instruction) -> bool:
+    """Whoever says it, and why: the second is a repetition."""
+    beside = {"command_id", "operator", "reason"}
+    said = ({k: v for k, v in (e.body or {}).items() if k not in beside} for e in (one, other))
+    return next(said) == next(said)

@@ -73,7 +73,8 @@ def _asked_again(seen: Witness) -> Iterable[Violation]:
         following = calls[number + 1].at if number + 1 < len(calls) else float("inf")
         gap, due = following - each.at, each.at + _COMES_BACK_S
         since = _is_open_since(seen, each.at, due) if following > due else None
-        if since is None or sum(since <= call.at <= each.at for call in calls) > _PAUSES_GROW_AFTER:
+        tries = sum(1 for e in seen.exchanges if since is not None and since <= e.at <= each.at)
+        if since is None or tries > _PAUSES_GROW_AFTER:
             continue
         yield Violation("L8", f"after a 429 the gateway was left alone for {gap / HOUR:.1f} h")
 

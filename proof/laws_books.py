@@ -201,7 +201,7 @@ def _plan_of(seen: Witness, view: Json) -> Iterator[Violation]:
                 )
                 yield Violation("P1", f"the deadline captures {what}")
     if seen.cancelled_at is not None and not any(seen.plan.has(kind) for kind in MANY_RUNS):
-        since = seen.cancelled_at + A_MOMENT_S
+        since = seen.cancelled_at + _AT_ONCE.total_seconds()
         if any(since_beginning(each["requested_at"]) > since for each in captures):
             yield Violation("P7", "the plan captures what a cancellation was to free")
     refused = [each for each in captures if each["state"] in {"declined", "not_done"}]

@@ -202,6 +202,13 @@ def _was_tried_in_vain(hold: Json) -> bool:
     return any(each["kind"] == "capture" and each["state"] != "done" for each in tried)
 
 
+def _given_back_since(hold: Json, operation: Json) -> Iterator[float]:
+    yield 0.0
+    for each in hold["operations"]:
+        if (each["kind"], each["command_id"]) == ("release", operation["command_id"]):
+            yield since_beginning(each["requested_at"])
+
+
 def _of_who_is_told(at: float, hold: Json) -> Iterator[tuple[str, str]]:
     """Of what nobody could look up in its time a person is told, and of what was refused."""
     if hold["state"] in FINAL:
@@ -211,6 +218,8 @@ def _of_who_is_told(at: float, hold: Json) -> Iterator[tuple[str, str]]:
     since = 0.0
     for each in hold["operations"]:
         since = max(since, since_beginning(each["requested_at"]))
+        # What was of no use is given back before it is called declined.
+        since = max(since, *_given_back_since(hold, each))
         if each["state"] == "unknown" and at > since + _LOOK_UP_FOR_S + _SOON_S:
             yield "L9", f"{each['operation_id']} is unknown, and nobody was told"
         since = max(since, since_beginning(each["decided_at"] or each["requested_at"]))

@@ -81,15 +81,14 @@ def _keys(plan: Plan, *, again: bool = False) -> set[str]:
 def _may_go_with_another_body(plan: Plan) -> frozenset[str]:
     """An adjust "by" so much, given to a run that has forgotten it, is another total by now.
 
-    So is what is left to a second cluster that has heard of no adjust, or of no other plan, and to
-    any further run that has seen more or less of what others captured. The key keeps each from
-    being carried out again.
+    So is what is left to a further run that has heard of no adjust, or of no other plan, or has
+    seen more or less of what others captured. The key keeps each from being carried out again.
     """
     forgets = any(plan.has(kind) for kind in MANY_RUNS)
     relative = forgets and any("by" in (each.body or {}) for each in plan.instructions)
     others = plan.has("portal") or "overtaken" in plan.weather
     unheard = any(each.name in {"adjust", "reschedule"} for each in plan.instructions)
-    apart = (forgets and others) or (plan.has("second_cluster") and unheard)
+    apart = forgets and (others or unheard)
     return frozenset({"adjust"} if relative else ()) | frozenset({"capture"} if apart else ())
 
 

@@ -13,6 +13,7 @@ from temporalio import workflow
 
 from cardhold.hold import AttentionReason, HoldState, OperationKind, OperationState, Step
 from cardhold.messages import PaymentMethodKind
+from domain.calls import Settled
 from domain.record import RESTING, Entry, Record
 from domain.settlement import DEADLINE, adopt, note_external
 from workflows import timing
@@ -147,27 +148,28 @@ class Comparison:
         if self._has_told_of_cards:
             return True
         # The look comes first: what is scheduled must not depend on which run this is.
-        if await self._stands_after_all():
+        settled = await self._looked_up_by_name()
+        shown = settled.payment if settled else None
+        if shown is not None and shown.state in HOLDS:
             self._tell_of_cards(_STANDS_AFTER_ALL)
-            return False
-        if self._courier.is_second_run:
+        elif self._courier.is_second_run or (settled is not None and settled.restored):
             self._tell_of_cards(_ANOTHER_CARD)
-            return False
-        return True
+        else:
+            return True
+        return False
 
-    async def _stands_after_all(self) -> bool:
+    async def _looked_up_by_name(self) -> Settled | None:
+        """What stands under the authorization's name; None where nobody could say so."""
         record = self._record
         if not record.capabilities.finds or not workflow.patched(_LOOKS_BEFORE_THE_END):
-            return False
+            return None
         entry, within = record.last_authorization(), timing.CALL_START_TO_CLOSE
         errand = self._courier.look_for_others(entry, within)
         await self._waiting.until(lambda: errand.is_back() or bool(self._inbox.waiting))
         if not errand.is_back():
             errand.call_off()
-            return False
-        settled = errand.settled()
-        shown = settled.payment if settled else None
-        return shown is not None and shown.state in HOLDS
+            return None
+        return errand.settled()
 
     def tell_at_the_end(self) -> None:
         """Somebody wanted it released; what an earlier run may hold is told all the same."""

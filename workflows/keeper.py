@@ -128,6 +128,7 @@ class Keeper:
             return
         if self.record.life.state in RESTING and workflow.patched(_FREES_ALL_THE_SAME):
             adopt(self.record, shown)
+            self._waiting.tell()
             self._cancel()
 
     async def _look_after_the_guest(self) -> bool:
