@@ -9,24 +9,23 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import signal
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from pathlib import Path
-from types import CodeType, FrameType
+from types import CodeType
 from typing import TYPE_CHECKING, TextIO, cast
 
 from proof.defect import Defect
 from proof.defects import DEFECTS
+from proof.limited import Hangs, limited
 from proof.quiet import quiet
 
 if TYPE_CHECKING:
@@ -62,10 +61,6 @@ class Find:
     what: str
     seeds: int
     seconds: float
-
-
-class Hangs(KeyboardInterrupt):
-    """A scenario does not end; of a kind that no task and no workflow catches."""
 
 
 # Putting a defect in.
@@ -134,7 +129,7 @@ def _hunt(defect: Defect, seeds: range, answers: TextIO) -> None:
 def _broken(play: Play, seed: int, place: str | None) -> list[str]:
     """The laws that a seed breaks, in words; an end that is none breaks one too."""
     try:
-        with _limited():
+        with limited(_SCENARIO_S_MAX):
             return [str(each) for each in play(seed, place).violations]
     except Hangs:
         return [f"L4: the scenario does not end within {_SCENARIO_S_MAX} s"]
@@ -151,26 +146,6 @@ def _player() -> Play:
             return play(seed, place)
 
     return quietly
-
-
-@contextmanager
-def _limited() -> Generator[None]:
-    """End what does not end by itself; in a process's first thread alone, where signals arrive."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGVTALRM, _hang)
-    signal.setitimer(signal.ITIMER_VIRTUAL, _SCENARIO_S_MAX)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-        signal.signal(signal.SIGVTALRM, before)
-
-
-def _hang(number: int, frame: FrameType | None) -> None:
-    del number, frame
-    raise Hangs
 
 
 # The process that starts the others, which has no defect in it.

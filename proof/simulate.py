@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import cast
 
 from proof import canary, known, real, small_scope
+from proof.limited import Hangs, limited
 from proof.places import ABROAD, PLACES
 from proof.plan import Plan, draw
 from proof.play import Result, play_plan
@@ -34,6 +35,8 @@ _HERE = Path(__file__).parent.parent
 _SEEDS_DEFAULT = 2_000
 _CHUNK = 25
 _SHOWN_MAX = 5
+# The longest life that there is takes half a minute of a core: what takes this long never ends.
+_SCENARIO_S_MAX = 180
 # As a shell has it of a command that Ctrl-C has stopped.
 _STOPPED = 130
 # Columns: of a line, and of what a figure is called.
@@ -103,6 +106,11 @@ class Tally:
             laws = [str(violation) for violation in result.violations]
             self.broken.append(Broken(result.plan, laws))
 
+    def lose(self, plan: Plan, law: str, what: str) -> None:
+        """Take a scenario in that has not come to its end."""
+        self.scenarios += 1
+        self.broken.append(Broken(plan, [str(Violation(law, what))]))
+
     @property
     def digest(self) -> str:
         """One hash of all traces, in the order of their seeds: the same for the same code."""
@@ -116,11 +124,12 @@ def some(named: Sequence[Named]) -> Tally:
         for each in named:
             plan = each if isinstance(each, Plan) else draw(*each)
             try:
-                tally.count(play_plan(plan))
+                with limited(_SCENARIO_S_MAX):
+                    tally.count(play_plan(plan))
+            except Hangs:
+                tally.lose(plan, "L4", f"it does not end within {_SCENARIO_S_MAX} s of a core")
             except Exception as error:  # noqa: BLE001 - a world that breaks is a find like any other
-                told = [str(Violation("L6", f"the world broke: {type(error).__name__}: {error}"))]
-                tally.broken.append(Broken(plan, told))
-                tally.scenarios += 1
+                tally.lose(plan, "L6", f"the world broke: {type(error).__name__}: {error}")
     tally.cpu_s = time.process_time() - began
     return tally
 

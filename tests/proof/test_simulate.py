@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from proof import simulate
 from proof.known import keep, kept, read
 from proof.plan import draw
 from proof.play import play
 from proof.simulate import main, some
+from workflows.keeper import Keeper
 
 #: What CI plays each time; a night's run plays others.
 _SEEDS = 2_000
@@ -58,6 +60,21 @@ def test_a_run_that_is_stopped_tells_what_it_has_played() -> None:
     played = next(line for line in printed.splitlines() if line.startswith("played"))
     count = next(line for line in printed.splitlines() if line.startswith("scenarios "))
     assert played.endswith(f"seeds 1 to {count.split()[-1].replace(',', '')}, and was stopped")
+
+
+def test_what_never_ends_is_found_and_the_next_seed_is_played(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def spins(keeper: Keeper) -> None:
+        while not keeper.record.life.is_over:
+            pass
+
+    with monkeypatch.context() as wrong:
+        wrong.setattr(simulate, "_SCENARIO_S_MAX", 2)
+        wrong.setattr(Keeper, "_turn", spins)
+        spun = some([(1, None)])
+    assert [each.laws for each in spun.broken] == [["L4: it does not end within 2 s of a core"]]
+    assert not some([(1, None)]).broken
 
 
 def test_what_has_shown_something_once_breaks_no_law(capsys: pytest.CaptureFixture[str]) -> None:
