@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
+from types import FrameType
 from typing import cast
 
 from proof import canary, known, real, small_scope
@@ -163,15 +164,27 @@ def _leave_to_the_parent() -> None:
 
 @contextmanager
 def _stoppable() -> Generator[None]:
-    """Be stopped by SIGTERM as by Ctrl-C; in a process's first thread, where signals arrive."""
+    """Be stopped by SIGTERM as by Ctrl-C, once; in a process's first thread, where signals arrive.
+
+    Whoever stops a command may well send both, or one twice, and the second would interrupt the
+    putting away of the processes.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        del number, frame
+        for each in before:
+            signal.signal(each, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    before = {each: signal.signal(each, stop) for each in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for each, handler in before.items():
+            signal.signal(each, handler)
 
 
 _OTHERS: Mapping[str, tuple[Callable[[Sequence[str]], int], str]] = {
