@@ -71,6 +71,11 @@ class Entry:
     detail: str | None = None
 
     @property
+    def given_name(self) -> str:
+        """What its instruction is called, without the number of a further try."""
+        return self.command_id.partition("~")[0]
+
+    @property
     def operation_id(self) -> str:
         """What callers and the gateway's activities call it: ``capture/3``."""
         return f"{self.kind}/{self.number}"
@@ -180,10 +185,7 @@ class Record:
 
         ``~`` is in no caller's ``command_id``, so what we name and what they name never meet.
         """
-        tries = sum(
-            entry.kind is kind and entry.command_id.partition("~")[0] == base
-            for entry in self.entries
-        )
+        tries = sum(entry.kind is kind and entry.given_name == base for entry in self.entries)
         return f"{base}~{tries + 1}" if tries else base
 
     def last_authorization(self) -> Entry:

@@ -87,13 +87,14 @@ def _state_of(record: Record, entry: Entry, settled: Settled) -> OperationState:
 
 def plan_left_a_rest(record: Record) -> bool:
     """Whether the deadline's own capture is done, and what it left is still held."""
-    done = any(
+    if not record.deadline_capture_tried or record.ledger.remaining_minor <= 0:
+        return False
+    return any(
         entry.kind is OperationKind.CAPTURE
         and entry.state is OperationState.DONE
-        and entry.command_id.partition("~")[0] == DEADLINE
+        and entry.given_name == DEADLINE
         for entry in record.entries
     )
-    return done and record.deadline_capture_tried and record.ledger.remaining_minor > 0
 
 
 def is_partial(record: Record, entry: Entry, settled: Settled) -> bool:
@@ -251,7 +252,7 @@ def _was_faster(
 def _released(record: Record, entry: Entry, settled: Settled, now: datetime) -> None:
     waiting = record.at_the_guest()
     if waiting is not None:
-        by_plan = entry.command_id.partition("~")[0] == DEADLINE
+        by_plan = entry.given_name == DEADLINE
         _called_off(record, waiting, settled, now, by_plan=by_plan)
         return
     if settled.ending is not Ending.DONE:
@@ -271,8 +272,8 @@ def _refused(record: Record, entry: Entry, settled: Settled, now: datetime) -> N
     _note_change(record, settled, now)
     if settled.ending is Ending.ABSENT and entry.kind is OperationKind.CAPTURE:
         # By a person's word it was never sent: the deadline's own capture is still to be tried.
-        record.deadline_capture_tried &= entry.command_id.partition("~")[0] != DEADLINE
-    if settled.ending is Ending.ABSENT and entry.command_id.partition("~")[0] == CANCEL:
+        record.deadline_capture_tried &= entry.given_name != DEADLINE
+    if settled.ending is Ending.ABSENT and entry.given_name == CANCEL:
         # By a person's word it was never sent; nobody asks a cancelled run again.
         record.release_again_at = now + RELEASE_EVERY
     if settled.ending not in {Ending.DECLINED, Ending.NOT_DONE}:

@@ -173,7 +173,7 @@ def _asked_whom(seen: Witness) -> Iterable[Violation]:
 def _in_order(seen: Witness, view: Json) -> Iterable[Violation]:
     """What came first is carried out first."""
     # One name for two instructions is refused to the second.
-    given = Counter(each.command_id for each in seen.plan.instructions)
+    given = _given_names(seen)
     names = [(each["kind"], each["command_id"]) for each in view["operations"]]
     sent = [
         (seen.sent_at[number], each)
@@ -189,13 +189,18 @@ def _in_order(seen: Witness, view: Json) -> Iterable[Violation]:
             yield Violation("X4", f"{second} was carried out before {first}")
 
 
+def _given_names(seen: Witness) -> Counter[str | None]:
+    """How many instructions each name was given to."""
+    return Counter(each.command_id for each in seen.plan.instructions)
+
+
 def _answered_in_order(seen: Witness) -> Iterable[Violation]:
     """Whose turn comes later is not served first: what came before has its answer by then."""
-    names = Counter(each.command_id for each in seen.plan.instructions)
+    given = _given_names(seen)
     served = [
         each
         for each in seen.told
-        if each.instruction.name in _QUEUED and names[each.instruction.command_id] == 1
+        if each.instruction.name in _QUEUED and given[each.instruction.command_id] == 1
     ]
     # Who asks again has kept their turn.
     came = {each.command_id: seen.sent_at.get(n) for n, each in enumerate(seen.plan.instructions)}

@@ -12,7 +12,7 @@ from typing import Any
 from proof.asks import DAY, since_beginning
 from proof.laws_shown import all_shown
 from proof.plan import MANY_RUNS
-from proof.witness import A_MOMENT_S, DECIDED, FINAL, Violation, Witness
+from proof.witness import A_MOMENT_S, DECIDED, FINAL, Violation, Witness, name_of
 from proof.world.line import Exchange
 
 Json = Mapping[str, Any]
@@ -117,11 +117,10 @@ def _refused_by_nobody(seen: Witness, view: Json) -> Iterator[Violation]:
     """What was lost is found, or sent again: nothing is called refused that nobody has refused."""
     if seen.resolved or _was_changed(seen) or seen.plan.has("cancel"):
         return
-    refusals = [each for each in seen.exchanges if _is_refusal(each)]
     undone = set[str]()
     for each in view["operations"]:
         since, until = each["requested_at"], each["decided_at"]
-        name = each["command_id"].partition("~")[0]
+        name = name_of(each)
         # What was to follow what is not done is not sent.
         follows = name in undone
         undone |= set() if each["state"] == "done" else {name}
@@ -135,7 +134,7 @@ def _refused_by_nobody(seen: Witness, view: Json) -> Iterator[Violation]:
         its = [e for e in seen.exchanges if e.operation in sent_as and first <= e.at <= last]
         if each["state"] == "not_done" and [e.fault for e in its] == ["decline"] and its[0].seen:
             yield Violation("N2", f"{each['operation_id']} was declined, and is not_done")
-        if not any(e.operation in sent_as and first <= e.at <= last for e in refusals):
+        if not any(map(_is_refusal, its)):
             yield Violation("N2", f"{each['operation_id']} is {each['state']}, by nobody's word")
 
 

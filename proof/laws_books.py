@@ -15,7 +15,7 @@ from proof.asks import seconds_of, since_beginning
 from proof.laws_shown import all_shown
 from proof.laws_told import own_operations
 from proof.plan import DEATH, HOUR, MANY_RUNS, WORKERS_HALT, Accident, Plan
-from proof.witness import A_MOMENT_S, DECIDED, Violation, Witness
+from proof.witness import A_MOMENT_S, DECIDED, Violation, Witness, name_of
 
 Json = Mapping[str, Any]
 
@@ -167,8 +167,7 @@ def _first_come(seen: Witness, view: Json) -> Iterator[Violation]:
         names.index(each["operation_id"])
         for each in view["operations"]
         # Before its hour the plan only repeats a release that was refused.
-        if each["command_id"].partition("~")[0] == "deadline"
-        and since_beginning(each["requested_at"]) >= due - A_MOMENT_S
+        if name_of(each) == "deadline" and since_beginning(each["requested_at"]) >= due - A_MOMENT_S
     ]
     if not by_plan:
         return
@@ -183,14 +182,14 @@ def _first_come(seen: Witness, view: Json) -> Iterator[Violation]:
         )
         if own and min(own) > by_plan[0]:
             yield Violation("X4", f"{asked} came before the deadline, which was served first")
-        ended_by = view["operations"][-1]["command_id"].partition("~")[0]
+        ended_by = name_of(view["operations"][-1])
         if closed and ended_by == "deadline":
             yield Violation("X4", f"{asked} came before the deadline, and was closed by it")
 
 
 def _plan_of(seen: Witness, view: Json) -> Iterator[Violation]:
     """What the plan does by itself, whatever has happened."""
-    by_plan = [e for e in view["operations"] if e["command_id"].partition("~")[0] == "deadline"]
+    by_plan = [e for e in view["operations"] if name_of(e) == "deadline"]
     captures = [each for each in by_plan if each["kind"] == "capture"]
     releases = [each for each in by_plan if each["kind"] == "release"]
     for each in captures:
@@ -217,7 +216,7 @@ def _pushed(seen: Witness, view: Json) -> Iterator[Violation]:
     tries: dict[str, list[Json]] = {}
     for each in view["operations"]:
         if each["kind"] == "release":
-            tries.setdefault(each["command_id"].partition("~")[0], []).append(each)
+            tries.setdefault(name_of(each), []).append(each)
     for first, second in (pair for same in tries.values() for pair in pairwise(same)):
         apart = _instant(second["requested_at"]) - _instant(first["requested_at"])
         # The hour of a refused capture's end comes all the same, and the lapse's.
@@ -271,7 +270,7 @@ def _given_up_too_late(seen: Witness, view: Json) -> Iterator[Violation]:
     captures = [
         each
         for each in view["operations"]
-        if each["kind"] == "capture" and each["command_id"].partition("~")[0] == "deadline"
+        if each["kind"] == "capture" and name_of(each) == "deadline"
     ]
     if not captures or captures[0]["state"] not in {"declined", "not_done"} or not closed_at:
         return
@@ -309,9 +308,7 @@ def _when_it_is_due(seen: Witness, view: Json) -> Iterator[Violation]:
     placed = [e["decided_at"] for e in view["operations"] if e["kind"] == "authorize"]
     due = max(_instant(at) for at in (view["deadline"], *placed) if at)
     by_plan = [
-        _instant(each["requested_at"])
-        for each in view["operations"]
-        if each["command_id"].partition("~")[0] == "deadline"
+        _instant(each["requested_at"]) for each in view["operations"] if name_of(each) == "deadline"
     ]
     if not by_plan or min(by_plan) < due - _CLOCKS_DIFFER:
         return  # something else has ended it, or it has repeated a release before
@@ -345,7 +342,7 @@ def _at_its_hour(seen: Witness, view: Json) -> Iterator[Violation]:
     for each in view["operations"]:
         if each["kind"] == "release" and each["state"] in {"declined", "not_done"}:
             return  # it is tried again each hour, whoever asked for it
-        is_by_plan = each["command_id"].partition("~")[0] == "deadline"
+        is_by_plan = name_of(each) == "deadline"
         was_asked = seen.plan.request["payment_method"] == seen.plan.place.challenged
         guest = view["authorized_at"] is None or was_asked
         if is_by_plan and not guest and hours:

@@ -13,7 +13,7 @@ from typing import Any
 from proof.asks import since_beginning
 from proof.names import derived_key, derived_reference
 from proof.plan import DEATH, MANY_RUNS, WORKERS_HALT
-from proof.witness import A_MOMENT_S, DECIDED, Violation, Witness
+from proof.witness import A_MOMENT_S, DECIDED, Violation, Witness, name_of
 from proof.world.line import Exchange
 
 Json = Mapping[str, Any]
@@ -160,7 +160,7 @@ def _said_done(seen: Witness, view: Json) -> Iterable[Violation]:
     for each in view["operations"]:
         kind = each["kind"]
         # What the guest was never back for holds nothing, and calling it off frees nothing.
-        off = each["payment_id"] is None and each["command_id"].partition("~")[0] in never_held
+        off = each["payment_id"] is None and name_of(each) in never_held
         holds = kind != "release" or (view["authorized"]["amount_minor"] and not off)
         if each["state"] != "done" or kind not in effects or not holds:
             continue

@@ -13,7 +13,7 @@ from proof.asks import Instruction, minor_of, since_beginning
 from proof.laws_shown import all_shown
 from proof.names import derived_reference
 from proof.plan import DEATH, MANY_RUNS, WORKERS_HALT
-from proof.witness import A_MOMENT_S, DECIDED, FINAL, Violation, Witness
+from proof.witness import A_MOMENT_S, DECIDED, FINAL, Violation, Witness, name_of
 
 Json = Mapping[str, Any]
 
@@ -156,7 +156,7 @@ def _of_whose_word(
 ) -> Iterator[tuple[str, str]]:
     """An operation is said to be asked for by whoever did, when they did, and for as much."""
     for each in hold["operations"]:
-        name = each["command_id"].partition("~")[0]
+        name = name_of(each)
         asked = words.get(name)
         if asked is None:
             if name in {"deadline", "cancel"} and each["operator"] is not None:
@@ -198,7 +198,7 @@ def _of_its_hours(at: float, hold: Json, noted: Sequence[float]) -> Iterator[tup
 
 def _was_tried_in_vain(hold: Json) -> bool:
     """After a refused capture of its own the plan waits, for half of the margin."""
-    tried = (e for e in hold["operations"] if e["command_id"].partition("~")[0] == "deadline")
+    tried = (e for e in hold["operations"] if name_of(e) == "deadline")
     return any(each["kind"] == "capture" and each["state"] != "done" for each in tried)
 
 

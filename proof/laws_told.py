@@ -13,7 +13,7 @@ from proof.asks import Instruction, minor_of, since_beginning
 from proof.laws_shown import all_shown
 from proof.names import derived_key, derived_reference
 from proof.plan import MANY_RUNS
-from proof.witness import DECIDED, FINAL, Told, Violation, Witness
+from proof.witness import DECIDED, FINAL, Told, Violation, Witness, name_of
 from proof.world.line import Exchange
 
 Json = Mapping[str, Any]
@@ -104,7 +104,7 @@ def _comes_with_another_plan(seen: Witness, told: Told) -> bool:
 def own_operations(asked: Instruction, hold: Json) -> list[Json]:
     """The operations that go by an instruction's name."""
     name = asked.command_id
-    return [each for each in hold["operations"] if each["command_id"].partition("~")[0] == name]
+    return [each for each in hold["operations"] if name_of(each) == name]
 
 
 def _well(seen: Witness, told: Told, hold: Json) -> Iterator[tuple[str, str]]:

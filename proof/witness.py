@@ -137,6 +137,11 @@ class Witness:
         return self.plan.has("lie") and self.resolved
 
 
+def name_of(operation: Json) -> str:
+    """What its instruction is called, without the number of a further try."""
+    return str(operation["command_id"]).partition("~")[0]
+
+
 def own(book: Json) -> list[Json]:
     """What the run has done to a hold, and nobody else."""
     return [effect for effect in book["effects"] if not effect["by_others"]]
