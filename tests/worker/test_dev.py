@@ -46,10 +46,14 @@ async def dev(data: Path, *options: str) -> AsyncGenerator[Process]:
 
 
 async def guide(process: Process) -> str:
-    """What it prints for people, up to the last line."""
+    """What it prints for people, up to the last line; why, where it ended before."""
     assert process.stdout is not None
-    async with asyncio.timeout(READY_WITHIN_S):
-        return (await process.stdout.readuntil(b"Ctrl-C stops everything.")).decode()
+    assert process.stderr is not None
+    try:
+        async with asyncio.timeout(READY_WITHIN_S):
+            return (await process.stdout.readuntil(b"Ctrl-C stops everything.")).decode()
+    except asyncio.IncompleteReadError:
+        raise AssertionError((await process.stderr.read()).decode()) from None
 
 
 async def stopped(process: Process) -> tuple[int, str]:
