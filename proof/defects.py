@@ -10,22 +10,23 @@ from proof.defect import Defect
 from proof.defects_gateways import AT_GATEWAYS
 from proof.defects_workflow import IN_DOMAIN, IN_WORKFLOW
 
-_HOLDS, _COURIER = "activities.attempt", "workflows.courier"
+_ATTEMPT, _SITUATION = "activities.attempt", "activities.situation"
+_COURIER = "workflows.courier"
 
 _NAMES = (
     Defect(
         "key_with_the_attempt",
-        _HOLDS,
+        _SITUATION,
         "call.account, environment, call.workflow_id, call.kind, call.command_id\n",
         "call.account, environment, call.workflow_id, call.kind,"
-        ' f"{call.command_id}.{self._info.attempt}"\n',
+        ' f"{call.command_id}.{self.info.attempt}"\n',
         "a retry is another request, so it needs another key",
     ),
     Defect(
         "key_of_the_run",
-        _HOLDS,
+        _SITUATION,
         "call.account, environment, call.workflow_id, call.kind, call.command_id\n",
-        "call.account, environment, self._info.workflow_run_id, call.kind, call.command_id\n",
+        "call.account, environment, self.info.workflow_run_id, call.kind, call.command_id\n",
         "the run id is what Temporal calls unique",
     ),
     Defect(
@@ -38,7 +39,7 @@ _NAMES = (
     ),
     Defect(
         "key_of_the_amount",
-        _HOLDS,
+        _SITUATION,
         "call.account, environment, call.workflow_id, call.kind, call.command_id\n",
         "call.account, environment, call.workflow_id, call.kind, str(call.amount.amount_minor)\n",
         "the content makes a request the same",
@@ -63,7 +64,7 @@ _NAMES = (
 _LADDER = (
     Defect(
         "pending_is_done",
-        _HOLDS,
+        _ATTEMPT,
         "            case Pending(payment=payment):\n",
         "            case Pending(payment=payment) if payment is not None:\n"
         "                return self._settled(Ending.DONE, payment)\n"
@@ -72,48 +73,48 @@ _LADDER = (
     ),
     Defect(
         "unknown_is_declined",
-        _HOLDS,
-        "        except GatewayError as error:\n            raise self._failure(",
+        _ATTEMPT,
+        "        except GatewayError as error:\n            # A cause",
         "        except OutcomeUnknown as error:\n"
         "            return self._settled(Ending.DECLINED, None, str(error))\n"
-        "        except GatewayError as error:\n            raise self._failure(",
+        "        except GatewayError as error:\n            # A cause",
         "no answer means that it did not work",
     ),
     Defect(
         "keyless_sent_again",
-        _HOLDS,
-        "return self._call.kind in gateway.capabilities.idempotent or self._may_repeat",
+        _SITUATION,
+        "return self.call.kind in gateway.capabilities.idempotent or self.looks_each_time",
         "return True",
         "every gateway takes a key, so whatever is lost is sent again",
         place="xmoney",
     ),
     Defect(
         "absent_at_once",
-        _HOLDS,
-        "too_soon = proof_from is not None and self._now < proof_from",
+        _ATTEMPT,
+        "too_soon = proof_from is not None and self._situation.now < proof_from",
         "too_soon = False",
         "what is not found is not there",
         place="xmoney",
     ),
     Defect(
         "look_first_not_asked",
-        _HOLDS,
-        "self._look_first = look_first or call.look_first",
-        "self._look_first = look_first",
+        _SITUATION,
+        "self.is_told_to_look = look_first or call.look_first",
+        "self.is_told_to_look = look_first",
         "the key makes a second sending harmless anyway",
         place="payroc",
     ),
     Defect(
         "restored_store_not_heeded",
-        _HOLDS,
-        "self._look_first = look_first or call.look_first",
-        "self._look_first = call.look_first",
+        _SITUATION,
+        "self.is_told_to_look = look_first or call.look_first",
+        "self.is_told_to_look = call.look_first",
         "the workflow knows best whether to look first",
         place="payroc",
     ),
     Defect(
         "release_without_a_look",
-        _HOLDS,
+        _ATTEMPT,
         "releases = self._call.kind is OperationKind.RELEASE",
         "releases = False",
         "a release can do no harm",
@@ -121,15 +122,15 @@ _LADDER = (
     ),
     Defect(
         "sent_however_late",
-        _HOLDS,
-        "if self._call.send_by is not None and self._now >= self._call.send_by:",
+        _ATTEMPT,
+        "if self._call.send_by is not None and self._situation.now >= self._call.send_by:",
         "if False:",
         "the workflow has looked at the clock before it sent the activity",
     ),
     Defect(
         "credentials_refused_for_good",
-        _HOLDS,
-        "if places and self._is_surely_the_first:",
+        _ATTEMPT,
+        "if places and self._situation.is_surely_the_first:",
         "if True:",
         "a 401 or 403 will not get better",
     ),
