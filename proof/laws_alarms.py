@@ -29,7 +29,8 @@ _REFUSED: Mapping[str, str] = {"capture_refused": "capture", "release_refused": 
 _NOT_DONE = frozenset({"declined", "not_done"})
 # What the gateway refuses of its own accord; with two of these it has not read what was asked.
 _REFUSED_FROM, _SERVER_ERRORS, _UNREAD = 400, 500, frozenset({401, 429})
-_A_MOMENT_S = 1.0
+# The hours that a hold tells are to the second.
+_ABOUT_S = 1.0
 _LOOK_UP_FOR_S = 900.0
 
 
@@ -73,12 +74,12 @@ def _of_its_cause(hold: Json, attention: Json) -> Iterator[tuple[str, str]]:
     elif reason == "expiring_soon":
         if hold["deadline_by"] != "expiry":
             yield "N1", "somebody was told of the expiry before an hour that the caller chose"
-        later = [e for e in operations if since_beginning(e["requested_at"]) > since + _A_MOMENT_S]
+        later = [e for e in operations if since_beginning(e["requested_at"]) > since + _ABOUT_S]
         if later:
             yield "N1", f"told of the expiry still, and {later[0]['operation_id']} came after it"
         placed, due = since_beginning(hold["authorized_at"]), since_beginning(hold["deadline"])
         warns_at = max(due - DAY, placed + (due - placed) / 2)
-        if since < warns_at - _A_MOMENT_S:
+        if since < warns_at - _ABOUT_S:
             yield "N1", f"somebody was told of the expiry at {attention['since']}, which is early"
     elif reason == "outcome_unknown":
         yield from _of_the_unknown(hold, since)
@@ -93,8 +94,8 @@ def _of_the_unknown(hold: Json, since: float) -> Iterator[tuple[str, str]]:
         return
     asked_at = min(since_beginning(each["requested_at"]) for each in unknown)
     hours = [since_beginning(hold[name]) for name in ("deadline", "expires_at") if hold[name]]
-    is_early = since < asked_at + _LOOK_UP_FOR_S - _A_MOMENT_S
-    if is_early and not any(hour <= since + _A_MOMENT_S for hour in hours):
+    is_early = since < asked_at + _LOOK_UP_FOR_S - _ABOUT_S
+    if is_early and not any(hour <= since + _ABOUT_S for hour in hours):
         yield "N1", f"after {since - asked_at:.0f} s somebody was told of what is unknown"
 
 

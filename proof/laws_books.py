@@ -15,7 +15,7 @@ from proof.asks import seconds_of, since_beginning
 from proof.laws_shown import all_shown
 from proof.laws_told import own_operations
 from proof.plan import DEATH, HOUR, MANY_RUNS, WORKERS_HALT, Accident, Plan
-from proof.witness import A_MOMENT_S, DECIDED, Violation, Witness, name_of
+from proof.witness import A_MOMENT_S, DECIDED, Violation, Witness, moment, name_of
 
 Json = Mapping[str, Any]
 
@@ -218,7 +218,7 @@ def _pushed(seen: Witness, view: Json) -> Iterator[Violation]:
         if each["kind"] == "release":
             tries.setdefault(name_of(each), []).append(each)
     for first, second in (pair for same in tries.values() for pair in pairwise(same)):
-        apart = _instant(second["requested_at"]) - _instant(first["requested_at"])
+        apart = moment(second["requested_at"]) - moment(first["requested_at"])
         # The hour of a refused capture's end comes all the same, and the lapse's.
         if (
             apart < _HOURLY
@@ -229,9 +229,9 @@ def _pushed(seen: Witness, view: Json) -> Iterator[Violation]:
 
 
 def _comes_an_hour(seen: Witness, view: Json, operation: Json) -> bool:
-    asked_at = _instant(operation["requested_at"])
+    asked_at = moment(operation["requested_at"])
     hours = [view["deadline"], view["expires_at"]]
-    near = [abs(asked_at - _instant(hour)) < timedelta(hours=1.2) for hour in hours if hour]
+    near = [abs(asked_at - moment(hour)) < timedelta(hours=1.2) for hour in hours if hour]
     moved = any(each.name == "reschedule" for each in seen.plan.instructions)
     return (
         any(near)
@@ -245,7 +245,7 @@ def _give_up_at(seen: Witness, view: Json) -> datetime | None:
     """When a refused capture is given up: half the margin before the hold lapses."""
     if view["expires_at"] is None or view["authorized_at"] is None:
         return None
-    since, lapses = _instant(view["authorized_at"]), _instant(view["expires_at"])
+    since, lapses = moment(view["authorized_at"]), moment(view["expires_at"])
     margin = timedelta(seconds=seconds_of(seen.plan.request.get("safety_margin", "PT12H")))
     return lapses - min(margin, (lapses - since) / 2) / 2
 
@@ -260,7 +260,7 @@ def _given_up_too_soon(
     # A refused release is asked for again each hour under the plan's name, whoever wanted it.
     if any(e["kind"] == "release" and e not in releases for e in view["operations"]):
         return
-    if _instant(after[0]["requested_at"]) < gives_up - timedelta(seconds=1):
+    if moment(after[0]["requested_at"]) < gives_up - timedelta(seconds=1):
         yield Violation("P4", "a refused capture was given up before its time")
 
 
@@ -282,9 +282,9 @@ def _given_up_too_late(seen: Witness, view: Json) -> Iterator[Violation]:
     if any(seen.plan.has(kind) for kind in (*WORKERS_HALT, DEATH)):
         return
     refused = captures[0]
-    by = max(gives_up, _instant(refused["decided_at"])) + _AT_ONCE
+    by = max(gives_up, moment(refused["decided_at"])) + _AT_ONCE
     after = [e["requested_at"] for e in view["operations"][view["operations"].index(refused) + 1 :]]
-    if not any(_instant(at) <= by for at in (*after, closed_at)):
+    if not any(moment(at) <= by for at in (*after, closed_at)):
         yield Violation("P4", f"a refused capture was not given up at {gives_up}")
 
 
@@ -293,7 +293,7 @@ def _unknown_adjusts(view: Json, capture: Json) -> Iterator[Json]:
     for each in view["operations"]:
         if each["operation_id"] == capture["operation_id"]:
             return
-        is_open = each["decided_at"] is None or _instant(each["decided_at"]) > _instant(
+        is_open = each["decided_at"] is None or moment(each["decided_at"]) > moment(
             capture["requested_at"]
         )
         if each["kind"] == "adjust" and is_open:
@@ -306,9 +306,9 @@ def _when_it_is_due(seen: Witness, view: Json) -> Iterator[Violation]:
         return
     # A hold may be placed when its hour is past already.
     placed = [e["decided_at"] for e in view["operations"] if e["kind"] == "authorize"]
-    due = max(_instant(at) for at in (view["deadline"], *placed) if at)
+    due = max(moment(at) for at in (view["deadline"], *placed) if at)
     by_plan = [
-        _instant(each["requested_at"]) for each in view["operations"] if name_of(each) == "deadline"
+        moment(each["requested_at"]) for each in view["operations"] if name_of(each) == "deadline"
     ]
     if not by_plan or min(by_plan) < due - _CLOCKS_DIFFER:
         return  # something else has ended it, or it has repeated a release before
@@ -319,9 +319,9 @@ def _when_it_is_due(seen: Witness, view: Json) -> Iterator[Violation]:
         return
     for each in view["operations"]:
         since, until = each["requested_at"], each["decided_at"]
-        under_way = until is None or _instant(until) > due - _AT_ONCE
+        under_way = until is None or moment(until) > due - _AT_ONCE
         # What came before its hour goes first, and its turn may come a moment after.
-        if each["kind"] != "adjust" and _instant(since) <= due + _AT_ONCE and under_way:
+        if each["kind"] != "adjust" and moment(since) <= due + _AT_ONCE and under_way:
             return
     late = min(by_plan) - due
     if late > _A_TURN:
@@ -365,7 +365,3 @@ def _no_younger(seen: Witness, view: Json) -> Iterator[Violation]:
         younger = since_beginning(view["authorized_at"]) - at
         if younger > _CLOCKS_DIFFER.total_seconds():
             yield Violation("V6", f"the hold is taken to be {younger:.0f} s younger than it is")
-
-
-def _instant(text: str) -> datetime:
-    return datetime.fromisoformat(text)

@@ -6,11 +6,11 @@ They need no more than the hold itself, the request that it was started with, an
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from proof.asks import DAY, MERCHANTS_S, minor_of, seconds_of, since_beginning
-from proof.witness import DECIDED, FINAL, Violation, Witness
+from proof.witness import DECIDED, FINAL, Violation, Witness, moment
 
 Json = Mapping[str, Any]
 
@@ -154,7 +154,7 @@ def _of_its_operations(hold: Json) -> Iterator[tuple[str, str]]:
             yield "V3", f"{what} is {each['state']}"
         if (each["decided_at"] is not None) != (each["state"] in DECIDED):
             yield "V3", f"{what} is {each['state']}, and decided at {each['decided_at']}"
-        if each["decided_at"] and _instant(each["decided_at"]) < _instant(each["requested_at"]):
+        if each["decided_at"] and moment(each["decided_at"]) < moment(each["requested_at"]):
             yield "V3", f"{what} was decided before it was asked for"
     unknown = [each for each in operations if each["state"] == "unknown"]
     first = next((each for each in unknown[:-1] if each["kind"] in _WAITED_FOR), None)
@@ -167,7 +167,7 @@ def _of_its_plan(seen: Witness, hold: Json) -> Iterator[tuple[str, str]]:
     if hold["expires_at"] is None or hold["authorized_at"] is None or hold["deadline"] is None:
         return
     request = seen.plan.request
-    since, lapses = _instant(hold["authorized_at"]), _instant(hold["expires_at"])
+    since, lapses = moment(hold["authorized_at"]), moment(hold["expires_at"])
     window = seconds_of(request.get("hold_window", "P7D"))
     lives = (lapses - since).total_seconds()
     match hold["expiry_source"]:
@@ -186,9 +186,9 @@ def _of_its_plan(seen: Witness, hold: Json) -> Iterator[tuple[str, str]]:
     margin = timedelta(seconds=seconds_of(request.get("safety_margin", "PT12H")))
     by_expiry = lapses - min(margin, (lapses - since) / 2)
     settle_by = hold["settle_by"]
-    deadline = min(by_expiry, _instant(settle_by)) if settle_by else by_expiry
+    deadline = min(by_expiry, moment(settle_by)) if settle_by else by_expiry
     by_caller = deadline != by_expiry
-    if abs(_instant(hold["deadline"]) - deadline) > _CLOCKS_DIFFER:
+    if abs(moment(hold["deadline"]) - deadline) > _CLOCKS_DIFFER:
         yield "V4", f"the deadline is {hold['deadline']}, and by the contract {deadline}"
     if hold["deadline_by"] != ("settle_by" if by_caller else "expiry"):
         yield "V4", f"the deadline is said to be set by {hold['deadline_by']}"
@@ -214,7 +214,3 @@ def _of_its_wishes(seen: Witness, hold: Json) -> Iterator[tuple[str, str]]:
     ends = {each.get("on_deadline") for each in asked} | {asked[0].get("on_deadline", "release")}
     if hold["on_deadline"] not in ends:
         yield "V5", f"on_deadline is {hold['on_deadline']}, which nobody has asked for"
-
-
-def _instant(text: str) -> datetime:
-    return datetime.fromisoformat(text)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from datetime import datetime
 from email.utils import parsedate_to_datetime
 from itertools import pairwise
 
@@ -73,7 +72,7 @@ def _not_after_the_end(seen: Witness) -> Iterator[Violation]:
     view = seen.view
     if view is None or seen.is_open or view["closed_at"] is None or seen.plan.has("second_cluster"):
         return
-    closed_at = (datetime.fromisoformat(view["closed_at"]) - BEGINNING).total_seconds()
+    closed_at = since_beginning(view["closed_at"])
     for each in seen.exchanges:
         if each.at > closed_at + _ON_ITS_WAY_S:
             late = each.at - closed_at

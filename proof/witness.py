@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from proof.plan import Instruction, Plan
@@ -140,6 +141,11 @@ class Witness:
 def name_of(operation: Json) -> str:
     """What its instruction is called, without the number of a further try."""
     return str(operation["command_id"]).partition("~")[0]
+
+
+def moment(text: str) -> datetime:
+    """An instant as a hold tells it."""
+    return datetime.fromisoformat(text)
 
 
 def own(book: Json) -> list[Json]:
