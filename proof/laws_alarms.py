@@ -28,7 +28,7 @@ _DOES: Mapping[str, str] = {
 _REFUSED: Mapping[str, str] = {"capture_refused": "capture", "release_refused": "release"}
 _NOT_DONE = frozenset({"declined", "not_done"})
 # What the gateway refuses of its own accord; with two of these it has not read what was asked.
-_REFUSED_FROM, _SERVER_ERRORS, _UNREAD = 400, 500, frozenset({401, 429})
+_REFUSED_FROM, _SERVER_ERRORS, _UNREAD = 400, 500, frozenset({401, 403, 429})
 # The hours that a hold tells are to the second.
 _ABOUT_S = 1.0
 _LOOK_UP_FOR_S = 900.0

@@ -20,7 +20,7 @@ _MONEY = frozenset({"authorize", "adjust", "capture", "release"})
 # What belongs to the call that follows it.
 _BESIDE = frozenset({"token", "order"})
 # The gateway says that it has done nothing: with these it has not read what was asked.
-_UNREAD = frozenset({401, 429})
+_UNREAD = frozenset({401, 403, 429})
 _SERVER_ERRORS = 500
 # What was on its way when a run was made again, or ended, is over by then.
 _ON_ITS_WAY_S = 180.0

@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from email.utils import format_datetime
+from http import HTTPStatus
+from itertools import cycle
 from typing import Any, cast
 
 from aiohttp import web
@@ -75,6 +77,8 @@ class Bank:
         self._face = self._simulator.face(face)
         self._app.add_subapp(f"/{gateway}", self._face.application())
         self._app.freeze()
+        # The pages know both for credentials that are refused, and not which is for what.
+        self._refusals = cycle((HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN))
 
     def live_for(self, seconds: float) -> None:
         """How long holds live."""
@@ -117,7 +121,8 @@ class Bank:
             "Content-Length": str(len(shown)),
             "Date": format_datetime(self._wall(), usegmt=True),
         }
-        return Reply(answer.status, stamped, shown)
+        refused = answer.status == HTTPStatus.UNAUTHORIZED
+        return Reply(next(self._refusals) if refused else answer.status, stamped, shown)
 
 
 class _Connection:
