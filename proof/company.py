@@ -13,7 +13,11 @@ _RULED = 0.25
 _ADOPTS_SHARE = 0.06
 _ELSEWHERE = (*["open"] * 6, "more", "captured", "freed", "unknown")
 _RULES: Mapping[str, Mapping[str, tuple[object, ...]]] = {
-    "payroc": {"batch_close_at": ("02:00",), "capture_margin_percent": (15,)},
+    "payroc": {
+        "batch_close_at": ("02:00",),
+        "capture_margin_percent": (15,),
+        "keeps_errors": (True,),
+    },
     "sibs": {"status_shows_action": (False,)},
     "xmoney": {"declines_are_402": (True,), "lists_after": (20, 60, 100)},
     "stax": {

@@ -125,6 +125,8 @@ class Portal:
     async def _ask(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Any:
         """What the gateway says; a refusal is as good as any answer."""
         url = URL(f"http://bank/{self._place.gateway}{path}")
+        # What is armed still is for a request of the run's, which the gateway keeps waiting.
+        self._bank.forget()
         return json.loads((await self._bank.serve(method, url, headers, body)).body or b"{}")
 
 

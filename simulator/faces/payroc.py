@@ -7,13 +7,14 @@ publish is a choice, noted in the module that makes it: ``payroc_till`` (states,
 ``payroc_payments`` (what a payment shows), ``payroc_idempotency``, ``payroc_identity``,
 ``payroc_listing``.
 
-Switches: ``rules`` (margin of a capture, time of the batch), and the terminal ids
+Switches: ``rules`` (margin of a capture, time of the batch, kept errors), and the terminal ids
 ``NOPREAUTH-REFUSE`` (a pre-authorization is a 400 ``capabilities-missing``) and
 ``NOPREAUTH-SALE`` (it runs as a pending sale, which looks like a hold).
 """
 
 import json
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import ClassVar, NamedTuple, TypeVar
 
 from aiohttp import web
@@ -24,7 +25,7 @@ from simulator.faces.payroc_idempotency import Idempotency, Saved, fingerprint_o
 from simulator.faces.payroc_identity import Identity
 from simulator.faces.payroc_listing import matching, page
 from simulator.faces.payroc_payments import Payment, shown
-from simulator.faces.payroc_problems import Wording, of_status
+from simulator.faces.payroc_problems import Problem, Wording, of_status
 from simulator.faces.payroc_register import GATEWAY, Register, Rules
 from simulator.faces.payroc_requests import (
     Adjust,
@@ -223,7 +224,26 @@ class PayrocFace:
                     return self._booked(parse(model, content), order, fingerprint, book).response()
                 return saved.response()
 
-        return await self._counter.meet(request, operation, work)
+        is_new = not self._idempotency.has(request.headers.get("Idempotency-Key", ""))
+        answer = await self._counter.meet(request, operation, work)
+        if self.rules.keeps_errors and is_new and answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            await self._keep(request, answer)
+        return answer
+
+    async def _keep(self, request: web.Request, failed: web.StreamResponse) -> None:
+        """Answer so from now on, also where it was booked before it failed."""
+        try:
+            key, content = key_of(request), await read_json(request)
+        except Problem:
+            return  # what could not be read has no key that stands for it
+        body = failed.body if isinstance(failed, web.Response) else None
+        saved = Saved(
+            fingerprint=fingerprint_of(request.path, content),
+            at=self._ground.bank.clock.now(),
+            status=failed.status,
+            body=body.decode() if isinstance(body, bytes) else "",
+        )
+        self._idempotency.save(key, saved)
 
     def _booked(
         self, body: B, order: Order, fingerprint: str, book: Callable[[B, Order], Answer]

@@ -5,8 +5,9 @@ URI or body a 409; answers are kept for seven days. Chosen here, as Payroc publi
 
 * bodies are compared as JSON, not as bytes, and no body is the same as ``{}``;
 * a request whose key is still being processed waits, and gets the same answer;
-* answers of 4xx and 5xx are not saved, so that a request that failed can be sent again; an
-  answer that was booked and lost on its way is saved as it would have been;
+* answers of 4xx and 5xx are not saved, so that a request that failed can be sent again (those of
+  5xx are by ``rules.keeps_errors``); an answer that was booked and lost on its way is saved as it
+  would have been;
 * after the seven days a key is new;
 * keys belong to the whole gateway, whatever the credential or terminal.
 """
@@ -94,6 +95,10 @@ class Idempotency:
         """Keep an answer; call it in the transaction that books what the answer tells."""
         self._saved[key] = saved
         self._store.put(_KIND, key, saved.model_dump_json())
+
+    def has(self, key: str) -> bool:
+        """Whether an answer is saved."""
+        return key in self._saved
 
     def reset(self) -> None:
         """Forget all answers."""

@@ -37,11 +37,13 @@ class Rules:
 
     ``capture_margin_percent``: by how much a capture may exceed its hold (15 is what Payroc's
     Self-Care portal allows; its API publishes nothing). ``batch_close_at``: the time of day, UTC,
-    at which all batches close; None leaves them to ``close-batch``.
+    at which all batches close; None leaves them to ``close-batch``. ``keeps_errors``: whether an
+    answer of 5xx is what a key stands for from then on, as it is elsewhere; nothing is published.
     """
 
     capture_margin_percent: int = 0
     batch_close_at: time | None = None
+    keeps_errors: bool = False
 
 
 class Register:

@@ -6,6 +6,8 @@ from typing import Any
 import httpx
 import pytest
 
+from simulator.faces.payroc import PayrocFace
+from simulator.server import Simulator
 from tests.simulator.payroc_client import (
     Payroc,
     effects,
@@ -101,6 +103,36 @@ async def test_requests_with_one_key_at_once_are_booked_once(payroc: Payroc) -> 
     assert {201} == {answer.status_code for answer in answers}
     assert len({answer.json()["paymentId"] for answer in answers}) == 1
     assert len(await payroc.books()) == 1
+
+
+@pytest.mark.parametrize(("fault", "booked"), [("error_before", 0), ("error_after", 1)])
+@pytest.mark.parametrize("keeps", [False, True])
+async def test_a_key_stands_for_a_failure_only_where_failures_are_kept(
+    sim: Simulator, payroc: Payroc, fault: str, booked: int, *, keeps: bool
+) -> None:
+    sim.face(PayrocFace).rules.keeps_errors = keeps
+    key = new_key()
+    await payroc.arm("authorize", fault)
+
+    failed = await payroc.post("/payments", payment_body(), key=key)
+    again = await payroc.post("/payments", payment_body(), key=key)
+    anew = await payroc.post("/payments", payment_body(), key=new_key())
+
+    assert [failed.status_code, again.status_code] == [500, 500 if keeps else 201]
+    assert not keeps or failed.json() == again.json()
+    assert anew.status_code == 201
+    assert len(await payroc.books()) == (booked if keeps else 1) + 1
+
+
+async def test_a_request_that_cannot_be_read_keeps_no_failure(
+    sim: Simulator, payroc: Payroc
+) -> None:
+    sim.face(PayrocFace).rules.keeps_errors = True
+    await payroc.arm("authorize", "error_before")
+
+    failed = await payroc.post("/payments", payment_body(), key="no key")
+
+    assert (failed.status_code, await payroc.books()) == (500, [])
 
 
 async def test_an_invalid_request_does_not_use_its_key_up(payroc: Payroc) -> None:
