@@ -10,6 +10,8 @@ _STRANGERS = (0, 0, 0, 0, 0, 1, 1, 2)
 _A_PAGE, _A_PAGE_SHARE = 27, 0.02
 # Where a gateway's documents contradict each other or say nothing, it does now this and now that.
 _RULED = 0.25
+# Published windows are of half a minute to a day.
+_DUPLICATES_S = (0.0, 0.0, 0.0, 0.0, 300.0, 86400.0)
 _ADOPTS_SHARE = 0.06
 _ELSEWHERE = (*["open"] * 6, "more", "captured", "freed", "unknown")
 _RULES: Mapping[str, Mapping[str, tuple[object, ...]]] = {
@@ -47,6 +49,11 @@ def rules_of(dice: random.Random, gateway: str) -> Mapping[str, object]:
     """What the gateway does where its documents leave a choice."""
     known = _RULES[gateway]
     return {name: dice.choice(those) for name, those in known.items() if dice.random() < _RULED}
+
+
+def duplicates(dice: random.Random) -> float:
+    """For how long a hold makes another one like it a duplicate; mostly nobody minds."""
+    return dice.choice(_DUPLICATES_S)
 
 
 def adopts(dice: random.Random) -> str:

@@ -12,8 +12,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from proof.asks import Instruction
 from proof.places import ABROAD, PLACES
-from proof.plan import Accident, Instruction, Plan
+from proof.plan import Accident, Plan
 from proof.world.temporal import Manners
 
 #: Where they are.

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from typing import Any
 
-from proof.asks import since_beginning
+from proof.asks import HOUR, since_beginning
 from proof.names import derived_key, derived_reference
-from proof.plan import DEATH, HOUR, MANY_RUNS, WORKERS_HALT
+from proof.plan import DEATH, MANY_RUNS, WORKERS_HALT
 from proof.witness import DECIDED, Violation, Witness, own
 
 Json = Mapping[str, Any]

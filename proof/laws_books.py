@@ -11,10 +11,10 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
-from proof.asks import seconds_of, since_beginning
+from proof.asks import HOUR, seconds_of, since_beginning
 from proof.laws_shown import all_shown
 from proof.laws_told import own_operations
-from proof.plan import DEATH, HOUR, MANY_RUNS, WORKERS_HALT, Accident, Plan
+from proof.plan import DEATH, MANY_RUNS, WORKERS_HALT, Accident, Plan
 from proof.witness import A_MOMENT_S, DECIDED, Violation, Witness, moment, name_of
 
 Json = Mapping[str, Any]

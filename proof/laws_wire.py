@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from email.utils import parsedate_to_datetime
 from itertools import pairwise
 
-from proof.asks import since_beginning
-from proof.plan import DAY, MANY_RUNS, WORKERS_HALT, Plan
+from proof.asks import DAY, since_beginning
+from proof.plan import MANY_RUNS, WORKERS_HALT, Plan
 from proof.witness import A_MOMENT_S, Violation, Witness
 from proof.world.line import Exchange
 from proof.world.loop import BEGINNING

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from proof.asks import deadline_s, minor_of, seconds_of, since_beginning
+from proof.asks import HOUR, deadline_s, minor_of, seconds_of, since_beginning
 from proof.laws import more
 from proof.laws_alarms import of_the_alarms
 from proof.laws_books import of_the_books
@@ -21,7 +21,7 @@ from proof.laws_keys import of_the_keys
 from proof.laws_shown import of_what_is_shown
 from proof.laws_told import of_what_was_told
 from proof.laws_wire import of_the_wire
-from proof.plan import HOUR, MANY_RUNS, Plan
+from proof.plan import MANY_RUNS, Plan
 from proof.witness import FINAL, Json, Violation, Witness, own, valid
 
 _PARTS = ("captured", "released", "expired", "remaining")

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import cast
 
 from proof.plan import Plan
-from proof.witness import Json
+from proof.witness import Json, moment
 from proof.world.bank import Bank
 from proof.world.portal import Portal
 
@@ -119,6 +119,11 @@ class Others:
         acts = (effect for book in made for effect in self._marked(book)["effects"])
         acted = any(e["kind"] not in _BY_ITSELF_OR_FIRST and not e["by_others"] for e in acts)
         self._is_adopted = named or acted or not known
+
+    def holds_ours_since(self, seconds: float) -> bool:
+        """Whether a hold of the run's stands that is younger than so many seconds."""
+        placed = [b["effects"][0]["at"] for b in self.ours() if b["state"] == "open"]
+        return any((self._bank.now() - moment(at)).total_seconds() < seconds for at in placed)
 
     def is_about_ours(self, path: str) -> bool:
         """Whether a request is about a hold of the run's, that there is."""

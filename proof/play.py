@@ -13,11 +13,12 @@ from datetime import datetime, timedelta
 from typing import Any, cast
 
 from proof.accidents import HAPPENS, die
-from proof.asks import minor_of
+from proof.asks import HOUR, Instruction, minor_of
+from proof.drawing import draw
 from proof.oracle import judge
 from proof.others import Others
 from proof.people import People, payload
-from proof.plan import HOUR, Accident, Instruction, Plan, draw
+from proof.plan import Accident, Plan
 from proof.sky import Sky
 from proof.witness import Json, Violation, Witness
 from proof.world.accounts import settings_of

@@ -19,9 +19,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import timedelta
 
+from proof.asks import DAY, Instruction
 from proof.lived import Lived, answer, commands_of_run, life
 from proof.places import PLACES, Place
-from proof.plan import DAY, Accident, Instruction, Plan
+from proof.plan import Accident, Plan
 from proof.play import Result, play_plan
 from proof.real_world import APART_S, SETTLES_AFTER_S, RealWorld, real_worlds, utc
 from proof.world.loop import BEGINNING

@@ -28,8 +28,9 @@ from activities.converter import data_converter
 from activities.holds import Holds
 from gateways.account import Account, World
 from gateways.accounts import build
+from proof.asks import DAY, Instruction
 from proof.lived import Json, Lived, answer, commands_of_history, life
-from proof.plan import DAY, Accident, Instruction, Plan
+from proof.plan import Accident, Plan
 from proof.world.accounts import settings_of
 from proof.world.bank import Bank
 from proof.world.line import Exchange, Network, Weather

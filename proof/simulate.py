@@ -25,9 +25,10 @@ from types import FrameType
 from typing import cast
 
 from proof import canary, known, real, small_scope
+from proof.drawing import draw
 from proof.limited import Hangs, limited
 from proof.places import ABROAD, PLACES
-from proof.plan import Plan, draw
+from proof.plan import Plan
 from proof.play import Result, play_plan
 from proof.quiet import quiet
 from proof.witness import Violation

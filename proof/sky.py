@@ -74,6 +74,7 @@ class Sky:
         self._doors = random.Random(f"{plan.seed}:doors")  # noqa: S311 - repeatable by design
         self._bursts = random.Random(f"{plan.seed}:bursts in the sky")  # noqa: S311 - repeatable by design
         self._met: set[str] = set()
+        self._keys_seen: set[str | None] = set()
         self._keys = random.Random(f"{plan.seed}:credentials")  # noqa: S311 - repeatable by design
         self._revoked = 0
         self._verdicts = random.Random(f"{plan.seed}:verdicts")  # noqa: S311 - repeatable by design
@@ -88,11 +89,22 @@ class Sky:
         if exchange.operation == "order":
             self._ordered_at.append(self._loop.time())
         weather = self._fate(exchange) or self._weather(exchange)
+        if not weather.name and self._is_duplicate(exchange):
+            self.trouble("duplicate")
+            weather = Weather("decline", armed=("decline", {}))
+        self._keys_seen.add(exchange.key)
         # Bad weather lasts: what has just met some may meet more of it.
         self._met.discard(exchange.operation)
         if weather.name:
             self._met.add(exchange.operation)
         return weather
+
+    def _is_duplicate(self, exchange: Exchange) -> bool:
+        """Whether the issuer takes it for what it has just approved; the same key is no new one."""
+        window_s, key = self._plan.duplicates_s, exchange.key
+        if exchange.operation != "authorize" or not window_s or (key and key in self._keys_seen):
+            return False
+        return self._others.holds_ours_since(window_s)
 
     def _weather(self, exchange: Exchange) -> Weather:
         plan, now, dice = self._plan, self._loop.time(), self._dice

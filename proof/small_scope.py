@@ -20,8 +20,9 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
+from proof.asks import HOUR, Instruction
 from proof.places import PLACES, Place
-from proof.plan import HOUR, Instruction, Plan
+from proof.plan import Plan
 from proof.play import Result, play_plan
 from proof.world.loop import BEGINNING
 from proof.world.temporal import Manners

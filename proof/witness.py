@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from proof.plan import Instruction, Plan
+from proof.asks import Instruction
+from proof.plan import Plan
 from proof.world.line import Exchange
 
 Json = Mapping[str, Any]

@@ -80,6 +80,10 @@ class Bank:
         # The pages know both for credentials that are refused, and not which is for what.
         self._refusals = cycle((HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN))
 
+    def now(self) -> datetime:
+        """The hour by its own clock."""
+        return self._wall()
+
     def live_for(self, seconds: float) -> None:
         """How long holds live."""
         self._simulator.bank.clock.live_for(seconds)

@@ -9,14 +9,16 @@ import asyncio
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from proof.drawing import draw
 from proof.laws_gateways import at_the_gateway
 from proof.others import Others
 from proof.places import PLACES, Place
-from proof.plan import Plan, draw
+from proof.plan import Plan
 from proof.play import Result, play_plan
 from proof.quiet import quiet
 from proof.witness import Witness
@@ -77,6 +79,23 @@ def test_what_somebody_does_at_the_portal_is_marked_as_theirs(
     assert later
     assert all(by_others for _, by_others in later)
     assert kinds <= {kind for kind, _ in later}
+
+
+@pytest.mark.parametrize("place", PLACES, ids=lambda place: place.account)
+def test_a_second_hold_is_a_duplicate_while_the_first_one_is_young(place: Place) -> None:
+    hours = [BEGINNING]
+
+    async def held() -> list[bool]:
+        bank = Bank(place.gateway, random.Random("bank"), lambda: hours[-1])  # noqa: S311 - repeatable
+        others = Others(_plan(place), bank)
+        told = [others.holds_ours_since(300.0)]
+        await others.elsewhere(_AMOUNT, "open")
+        for minutes in (4, 6):
+            hours.append(BEGINNING + timedelta(minutes=minutes))
+            told.append(others.holds_ours_since(300.0))
+        return told
+
+    assert asyncio.run(held()) == [False, True, False]
 
 
 @pytest.mark.parametrize("place", PLACES, ids=lambda place: place.account)

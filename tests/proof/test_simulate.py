@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from proof import simulate
+from proof.drawing import draw
 from proof.known import keep, kept, read
-from proof.plan import draw
 from proof.play import play
 from proof.simulate import main, some
 from workflows.keeper import Keeper
