@@ -36,6 +36,7 @@ from proof.witness import Violation
 _HERE = Path(__file__).parent.parent
 _SEEDS_DEFAULT = 2_000
 _CHUNK = 25
+_SAYS_EVERY_S = 60.0
 _SHOWN_MAX = 5
 # The longest life that there is takes half a minute of a core: what takes this long never ends.
 _SCENARIO_S_MAX = 180
@@ -210,31 +211,48 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if told.seed is not None and told.seeds is None:
         return _one(draw(told.seed, told.gateway))
     first, count = told.seed or 1, told.seeds or _SEEDS_DEFAULT
-    named: Iterable[Named] = ((seed, told.gateway) for seed in range(first, first + count))
+    named: Sequence[Named] = [(seed, told.gateway) for seed in range(first, first + count)]
     if told.known:
         named = [each.plan for each in known.kept()]
-    began = time.perf_counter()
+    # As it is now: it may change while a long run goes on with what it has loaded.
+    commit, began = _commit(), time.perf_counter()
     tally, whole = _played(named, told)
     # In their order: those that a stopped run has played are the first of them.
     what = "known scenarios" if told.known else f"seeds {first} to {first + tally.scenarios - 1}"
-    _print(tally, what if whole else f"{what}, and was stopped", time.perf_counter() - began, told)
+    figures: dict[str, object] = {
+        "played": what if whole else f"{what}, and was stopped",
+        "commit": commit,
+        **_figures(tally),
+        "seconds": round(time.perf_counter() - began, 1),
+    }
+    _print(figures, as_json=told.json)
     if tally.broken:
         return 1
     return 0 if whole else _STOPPED
 
 
-def _played(named: Iterable[Named], told: argparse.Namespace) -> tuple[Tally, bool]:
+def _played(named: Sequence[Named], told: argparse.Namespace) -> tuple[Tally, bool]:
     """Play them all, and say what breaks as it comes; whether nobody has stopped it."""
-    tally = Tally()
+    tally, began, said_at = Tally(), time.monotonic(), time.monotonic()
     try:
         with _stoppable():
             for part in many(named, told.jobs):
                 tally.add(part)
                 for broken in part.broken:
                     _say_broken(broken, told)
+                if time.monotonic() >= said_at + _SAYS_EVERY_S:
+                    said_at = time.monotonic()
+                    _say_how_far(tally, len(named), said_at - began)
     except KeyboardInterrupt:
         return tally, False
     return tally, True
+
+
+def _say_how_far(tally: Tally, count: int, seconds: float) -> None:
+    """Say it where no figures go: a night is long."""
+    far = f"{tally.scenarios:,} of {count:,} played, {len(tally.broken):,} broke a law"
+    sys.stderr.write(f"{far}, {60 * tally.scenarios / seconds:,.0f} a minute\n")
+    sys.stderr.flush()
 
 
 def _one(plan: Plan) -> int:
@@ -264,11 +282,9 @@ def _say_broken(broken: Broken, told: argparse.Namespace) -> None:
     sys.stdout.flush()
 
 
-def _print(tally: Tally, what: str, seconds: float, told: argparse.Namespace) -> None:
+def _figures(tally: Tally) -> Mapping[str, object]:
     an_hour = 3600 * tally.scenarios / tally.cpu_s if tally.cpu_s else 0.0
-    figures: dict[str, object] = {
-        "played": what,
-        "commit": _commit(),
+    return {
         "scenarios": tally.scenarios,
         "at": dict(sorted(tally.by_place.items())),
         "virtual days": round(tally.days),
@@ -276,13 +292,15 @@ def _print(tally: Tally, what: str, seconds: float, told: argparse.Namespace) ->
         "workflow tasks": tally.tasks,
         "effects in the books": tally.effects,
         "accidents and troubles": dict(sorted(tally.happened.items())),
-        "seconds": round(seconds, 1),
         "scenarios an hour and core": round(an_hour),
         "trace": tally.digest,
         "broken laws": sum(len(each.laws) for each in tally.broken),
         "scenarios that broke one": len(tally.broken),
     }
-    if told.json:
+
+
+def _print(figures: Mapping[str, object], *, as_json: bool) -> None:
+    if as_json:
         sys.stdout.write(f"{json.dumps(figures)}\n")
         return
     for name, value in figures.items():
