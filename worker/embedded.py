@@ -29,18 +29,19 @@ from worker import lifeline, settings
 from worker.cannot_start import CannotStart
 
 HOST = "127.0.0.1"
+#: How often it is started in all, where somebody takes its ports.
+STARTS = 3
+#: It says so once all its services run; the front end answers up to 0.4 s before that (measured).
+ALL_RUNS = "Server: "
 # Below this much of a wait a first start on a busy machine fails for no reason; measured: half
 # a second on an idle one.
 _READY_WITHIN_S = 60.0
 _STEP_S = 0.05
 _STOP_WITHIN_S = 10.0
 _COMPLAINT_MAX = 300
-_STARTS = 3
 # What it says when somebody took a port of its own; the services behind its front end say no more
 # than that they panic (measured, port by port).
 _LOST_A_PORT = ("address already in use", "panic: ")
-# Said once all its services run; the front end answers up to 0.4 s before that (measured).
-_ALL_RUNS = "Server: "
 
 # A shard's queues are polled at most 20 times a second by default, and this server has one shard:
 # 35 ms lost per step of a lone caller, 1.7 ms with this (measured). Production has 512 shards.
@@ -125,11 +126,11 @@ class EmbeddedTemporal:
         The server takes further ports for itself, and somebody may be quicker: then it is started
         again. A port of ours that somebody listens on is said at once.
         """
-        for start in range(_STARTS):
+        for start in range(STARTS):
             try:
                 await self._start()
             except _PortLost:
-                if start == _STARTS - 1:
+                if start == STARTS - 1:
                     raise
             else:
                 return
@@ -194,7 +195,7 @@ class EmbeddedTemporal:
         self._must_be_alive()
 
     def _says_that_all_runs(self) -> bool:
-        return any(_ALL_RUNS in line for line in self._words())
+        return any(ALL_RUNS in line for line in self._words())
 
     def _must_be_alive(self) -> None:
         if self._process is None or self._process.returncode is not None:
@@ -202,7 +203,7 @@ class EmbeddedTemporal:
 
     def _ended_at_once(self) -> CannotStart:
         words = self._words()
-        lost = [line for line in words if any(sign in line for sign in _LOST_A_PORT)]
+        lost = [line for line in words if has_lost_a_port(line)]
         last = (lost or words or ["it said nothing"])[-1][:_COMPLAINT_MAX].rstrip(".")
         kind = _PortLost if lost else CannotStart
         return kind(f"The embedded Temporal server ended at once: {last}.")
@@ -214,6 +215,11 @@ class EmbeddedTemporal:
         log = self._log.fileno()
         lines = os.pread(log, os.fstat(log).st_size, 0).decode(errors="replace").split("\n")
         return [line.strip() for line in lines if line.strip()]
+
+
+def has_lost_a_port(said: str) -> bool:
+    """Whether a server that ended at once says that somebody was quicker to take a port."""
+    return any(sign in said for sign in _LOST_A_PORT)
 
 
 def server_arguments(options: Options) -> list[str]:

@@ -20,7 +20,15 @@ from temporalio.service import ConnectConfig, RPCError, ServiceClient
 from proof.crash.child import MODULE, Child, fill_disk, free_disk
 from proof.crash.line import Line
 from worker.cannot_start import CannotStart
-from worker.embedded import HOST, Options, server_arguments, temporal_program
+from worker.embedded import (
+    ALL_RUNS,
+    HOST,
+    STARTS,
+    Options,
+    has_lost_a_port,
+    server_arguments,
+    temporal_program,
+)
 from worker.main import runtime_for
 from worker.settings import WorkerSettings
 
@@ -89,6 +97,17 @@ class Server(_Mortal):
         Raises:
             CannotStart: The program is missing, or gave up.
         """
+        for starts_left in reversed(range(STARTS)):
+            try:
+                await self._start()
+            except CannotStart:
+                if not starts_left or not has_lost_a_port(self.child.said()):
+                    raise
+                await self.child.over()
+            else:
+                return
+
+    async def _start(self) -> None:
         port = _free_port()
         command = server_arguments(Options(port=port, database=self.database))
         program = [temporal_program(), *command, *_HURRIED]
@@ -124,7 +143,7 @@ class Server(_Mortal):
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_READY_WITHIN_S):
                 while self.child.is_alive:
-                    if await _answers(address):
+                    if ALL_RUNS in self.child.said() and await _answers(address):
                         return
                     await asyncio.sleep(_STEP_S)
         raise CannotStart(f"The embedded Temporal server did not get ready: {self.child.last()}.")
