@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import combinations
 
 from proof.asks import HOUR, deadline_s, minor_of, seconds_of, since_beginning
 from proof.laws import more
@@ -327,18 +328,25 @@ def _was_told_of_another_card(seen: Witness) -> bool:
     return again and (was_told or (gave and not could_know))
 
 
+def _figures(seen: Witness) -> set[int]:
+    """What may be shown as taken: where money was given back, a capture may look like none."""
+    effects = [effect for book in seen.books for effect in book["effects"]]
+    taken = [each["amount_minor"] for each in effects if each["kind"] == "capture"]
+    refunded = sum(book["refunded_minor"] for book in seen.books)
+    some = {sum(chosen) for n in range(len(taken)) for chosen in combinations(taken, n)}
+    return {sum(taken), sum(taken) - refunded, *(some if refunded else ())}
+
+
 def _agrees(seen: Witness, view: Json) -> Iterable[Violation]:
     """The hold says at its end what the books say, unless a person was told that it may not."""
     if _is_split_over_two_cards(seen):
         return
-    taken = sum(book["captured_minor"] for book in seen.books)
     # Of two clusters one may have ended before the other has gone on.
     said = [each["captured"]["amount_minor"] for each in (view, *seen.views) if each]
-    # What others have given back may look as if it had never been taken.
-    kept = taken - sum(book["refunded_minor"] for book in seen.books)
     # Who has had their word on a hold that others have taken from has looked at the portal.
     vouched = seen.plan.has("lie") or (seen.resolved and seen.plan.has("portal"))
-    if not {taken, kept} & {*said} and not _was_told_of_it(seen) and not vouched:
+    if not _figures(seen) & {*said} and not _was_told_of_it(seen) and not vouched:
+        taken = sum(book["captured_minor"] for book in seen.books)
         yield Violation("R1", f"{taken} were captured, and the hold says {said[0]}")
     unknown = [each for each in view["operations"] if each["state"] in {"sent", "unknown"}]
     if unknown and not seen.attentions:
