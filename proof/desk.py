@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,6 +12,8 @@ from proof.witness import Json, own
 
 # How many of those who have a slip say too much, name no operation of the hold, or no reference.
 _TOO_MUCH, _NO_SUCH, _NO_REFERENCE = 0.6, 0.3, 0.8
+# How many name the amount too.
+_AMOUNTS = 0.4
 
 
 def word_on(
@@ -38,7 +41,22 @@ def word_on(
         "reason": "looked at the portal",
         "command_id": f"word-{operation['operation_id'].replace('/', '-')}",
     }
-    return {**head, "reference": _reference(plan, books, operation)} if done else head
+    if not done:
+        return head
+    said = {**head, "reference": _reference(plan, books, operation)}
+    return {**said, "amount": _amount(operation, lies=lies)} if _names_amounts(plan) else said
+
+
+def _names_amounts(plan: Plan) -> bool:
+    dice = random.Random(f"{plan.seed}:a person's words")  # noqa: S311 - repeatable by design
+    return dice.random() < _AMOUNTS
+
+
+def _amount(operation: Json, *, lies: bool) -> Mapping[str, Any]:
+    """How much it was; whoever says what is not so may as well say it of another amount."""
+    asked = operation["amount"]
+    half = lies and operation["kind"] == "capture"
+    return {**asked, "amount_minor": max(1, asked["amount_minor"] // 2)} if half else asked
 
 
 def slip(view: Json, word: Mapping[str, Any], which: float) -> dict[str, Any]:

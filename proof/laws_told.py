@@ -120,8 +120,22 @@ def _well(seen: Witness, told: Told, hold: Json) -> Iterator[tuple[str, str]]:
                 yield "A1", "the authorization is not decided"
         case "reschedule":
             yield from _new_plan(seen, told, hold)
+        case "resolve":
+            yield from _as_vouched(told.instruction.body or {}, hold)
         case _:
             pass
+
+
+def _as_vouched(word: Json, hold: Json) -> Iterator[tuple[str, str]]:
+    """A person's word is taken as it was given."""
+    named = word["operation_id"]
+    operation = next((e for e in hold["operations"] if e["operation_id"] == named), None)
+    if operation is None or operation["state"] != word["outcome"]:
+        yield "A13", f"{named} is {operation and operation['state']}, not {word['outcome']}"
+    elif "amount" in word and operation["amount"]["amount_minor"] != minor_of(word["amount"]):
+        yield "A13", f"{named} is of {operation['amount']}, and they said {word['amount']}"
+    elif "reference" in word and operation["reference"] != word["reference"]:
+        yield "A13", f"{named} goes by {operation['reference']}, not {word['reference']}"
 
 
 def _done(asked: Instruction, hold: Json) -> Iterator[tuple[str, str]]:
