@@ -228,7 +228,7 @@ class Carrier:
             release = self.release(amount, entry)
             if await self._frees(release, {Ending.DONE, Ending.CHANGED}):
                 break
-            told = f"the gateway refused {release.operation_id}, of what was of no use"
+            told = f"{release.operation_id}, of what was of no use, is {release.state}"
             record.raise_attention(AttentionReason.RELEASE_REFUSED, workflow.now(), told, release)
             self._waiting.tell()
             await self._waiting.until(lambda: False, workflow.now() + RELEASE_EVERY)
@@ -247,7 +247,9 @@ class Carrier:
         until = workflow.now() + self._record.capabilities.answer_within
         ended = await self._outcome_of(release, until)
         gone = ended is not None and ended.ending in endings
-        release.state = OperationState.DONE if gone else OperationState.DECLINED
+        refused = ended is None or ended.ending is Ending.DECLINED
+        undone = OperationState.DECLINED if refused else OperationState.NOT_DONE
+        release.state = OperationState.DONE if gone else undone
         release.decided_at = workflow.now()
         self._desk.served(release)
         told = self._record.attention
