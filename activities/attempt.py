@@ -77,33 +77,33 @@ class Attempt:
 
     async def _too_late(self, gateway: Gateway, send_by: datetime) -> Settled:
         """Send nothing any more; but an earlier attempt may have, or a run before this one."""
-        at = self._situation
-        may_be_ours = at.may_have_been_sent or at.is_of_an_earlier_run
+        situation = self._situation
+        may_be_ours = situation.may_have_been_sent or situation.is_of_an_earlier_run
         if not may_be_ours and not gateway.capabilities.finds:
             return self._settled(Ending.ABSENT, detail=_TOO_LATE)
         booked_by = send_by + gateway.capabilities.processing_time
         proof_from = max(self._call.absent_after or send_by, booked_by)
         found = await self._looked_before(gateway, proof_from)
         never_sent = found.ending is Ending.ABSENT
-        told = {"detail": _TOO_LATE} if never_sent else {"found": at.was_there(found)}
+        told = {"detail": _TOO_LATE} if never_sent else {"found": situation.was_there(found)}
         return found.model_copy(update=told)
 
     async def _send(self, gateway: Gateway) -> Settled:
-        at = self._situation
+        situation = self._situation
         # A release looks before it leaps, always: to reverse what somebody has captured meanwhile
         # would be a refund, which nobody asked for.
         releases = self._call.kind is OperationKind.RELEASE
-        looks = at.is_told_to_look or releases or at.is_of_an_earlier_run
-        if looks or at.may_stand_already(gateway):
+        looks = situation.is_told_to_look or releases or situation.is_of_an_earlier_run
+        if looks or situation.may_stand_already(gateway):
             found = await self._looked_before(gateway, self._call.absent_after)
             if found.ending is not Ending.ABSENT:
-                return found.model_copy(update={"found": at.was_there(found)})
-            if at.may_be_on_its_way:
+                return found.model_copy(update={"found": situation.was_there(found)})
+            if situation.may_be_on_its_way:
                 raise Undecided("the run before a reset may have sent it")
             self._heed(found.payment)
-        if at.is_over:
+        if situation.is_over:
             raise NotSent("its time was over before it could be sent")
-        if not at.is_first and not at.is_harmless_again(gateway):
+        if not situation.is_first and not situation.is_harmless_again(gateway):
             message = "an earlier attempt may have been carried out, and no key makes it harmless"
             raise Undecided(message)
         try:

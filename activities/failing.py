@@ -77,32 +77,32 @@ class Failing:
         Undecided means "look it up", so only what looks first is repeated after it. Told in one
         line of ours: Temporal's own would be a traceback for every lost answer.
         """
-        at = self._situation
+        situation = self._situation
         level = logging.INFO if kind is Failure.STILL_PENDING else logging.WARNING
-        attempt = f"{at.info.activity_type} {at.info.activity_id}"
-        _log.log(level, "%s of %s: %s, %s", attempt, at.call.workflow_id, kind, message)
-        gateway = at.gateway if at.tells_what_it_can else None
+        attempt = f"{situation.info.activity_type} {situation.info.activity_id}"
+        _log.log(level, "%s of %s: %s, %s", attempt, situation.call.workflow_id, kind, message)
+        gateway = situation.gateway if situation.tells_what_it_can else None
         return ApplicationError(
             message,
             *([self._lost(gateway, payment_id)] if gateway else []),
             type=kind,
-            non_retryable=kind is Failure.UNDECIDED and not at.looks_each_time,
+            non_retryable=kind is Failure.UNDECIDED and not situation.looks_each_time,
             next_retry_delay=self._pause(retry_after_s),
             category=ApplicationErrorCategory.BENIGN,
         )
 
     def _lost(self, gateway: Gateway, payment_id: str | None) -> Lost:
-        at = self._situation
+        situation = self._situation
         # What was made elsewhere goes by another name there.
-        reference = None if at.call.adopts else at.named.reference
+        reference = None if situation.call.adopts else situation.named.reference
         can = gateway.capabilities
         return Lost(capabilities=can, payment_id=payment_id, reference=reference)
 
     def _pause(self, retry_after_s: float | None) -> timedelta | None:
         """How long until the next attempt; None is as long as the retry policy says."""
-        at = self._situation
-        leave = pause(at.info.attempt, at.now, at.call.due)
-        if leave is not None and at.call.patient and at.gateway is not None:
-            leave = max(leave, at.gateway.capabilities.processing_time)
+        situation = self._situation
+        leave = pause(situation.info.attempt, situation.now, situation.call.due)
+        if leave is not None and situation.call.patient and situation.gateway is not None:
+            leave = max(leave, situation.gateway.capabilities.processing_time)
         away = None if retry_after_s is None else within_bounds(retry_after_s)
         return max(filter(None, (away, leave)), default=None)
