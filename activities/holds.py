@@ -8,6 +8,7 @@ from typing import Any
 from temporalio import activity
 
 from activities.attempt import Attempt
+from activities.clock import ServerClock
 from activities.declared import LOOK_UP
 from cardhold.hold import OperationKind
 from domain.calls import Call, Settled
@@ -26,6 +27,7 @@ class Holds:
     def __init__(self, gateways: Mapping[str, Gateway], *, look_first: bool = False) -> None:
         self._gateways = gateways
         self._look_first = look_first
+        self._clock = ServerClock()
         self.all: list[Callable[..., Any]] = [
             self.authorize,
             self.adjust,
@@ -37,25 +39,29 @@ class Holds:
     @activity.defn(name=OperationKind.AUTHORIZE)
     async def authorize(self, call: Call) -> Settled:
         """Place a hold, or adopt one that was made elsewhere."""
-        return await Attempt(self._gateways, call, look_first=self._look_first).authorize()
+        return await self._attempt(call).authorize()
 
     @activity.defn(name=OperationKind.ADJUST)
     async def adjust(self, call: Call) -> Settled:
         """Make ``call.amount`` the total that is held."""
-        return await Attempt(self._gateways, call, look_first=self._look_first).send()
+        return await self._attempt(call).send()
 
     @activity.defn(name=OperationKind.CAPTURE)
     async def capture(self, call: Call) -> Settled:
         """Take ``call.amount``."""
-        return await Attempt(self._gateways, call, look_first=self._look_first).send()
+        return await self._attempt(call).send()
 
     @activity.defn(name=OperationKind.RELEASE)
     async def release(self, call: Call) -> Settled:
         """Free all that is still held."""
-        return await Attempt(self._gateways, call, look_first=self._look_first).send()
+        return await self._attempt(call).send()
 
     @activity.defn(name=LOOK_UP)
     async def look_up(self, call: Call) -> Settled:
         """Find out what became of an operation, without doing anything."""
-        settled = await Attempt(self._gateways, call, look_first=True).look_up()
+        settled = await self._attempt(call, look_first=True).look_up()
         return settled.model_copy(update={"restored": self._look_first})
+
+    def _attempt(self, call: Call, *, look_first: bool = False) -> Attempt:
+        looks = look_first or self._look_first
+        return Attempt(self._gateways, call, self._clock, look_first=looks)

@@ -174,14 +174,18 @@ def _not_blindly_again(seen: Witness, *, heard: bool) -> Iterator[Violation]:
     """
     last: dict[_What, Exchange] = {}
     first: dict[_What, float] = {}
-    looked_at = -1.0
+    looked_at, beside_since = -1.0, None
     for each in seen.exchanges:
+        if each.operation in _BESIDE:
+            beside_since = each.at if beside_since is None else beside_since
+            continue
+        began, beside_since = each.at if beside_since is None else beside_since, None
         if each.operation == "look_up" and each.seen:
             looked_at = each.at
         if each.operation not in _MONEY:
             continue
         what = _what(each)
-        before, since = last.get(what), first.setdefault(what, each.at)
+        before, since = last.get(what), first.setdefault(what, began)
         last[what] = each
         if before is None or _has_surely_done_nothing(before):
             continue

@@ -36,6 +36,8 @@ _STANDS_AFTER_ALL = (
 )
 # Runs that have given a card up without it replay as they were.
 _LOOKS_BEFORE_THE_END = "looks before a card is given up"
+# And those that waited for a gateway that does not answer, with a difference that nobody knew of.
+_TELLS_IN_TIME = "tells in time what is known"
 _AGAIN = " What is asked again under its own command_id is looked up and not done twice"
 
 
@@ -98,13 +100,17 @@ class Comparison:
 
     async def _look(self, step: Step | None) -> None:
         # What was begun before a further reset tells nothing of what came after it.
-        record, begun_in = self._record, workflow.random_seed()
+        record, begun_in, begun_at = self._record, workflow.random_seed(), workflow.now()
         errand = self._courier.inspect(self.probe())
         at, why = (step.at, f"until the next step: {step.kind}") if step else (None, "")
+        if step is None and self._knows_enough():
+            at, why = begun_at + record.capabilities.look_up_for, "until what is known is told"
         await self._waiting.until(lambda: errand.is_back() or bool(self._inbox.waiting), at, why)
         if not errand.is_back():
             errand.call_off()
             return
+        if record.life.state not in RESTING:
+            return  # somebody has acknowledged what was known before, and that was its end
         self._inbox.look = False
         settled = errand.settled()
         payment = settled.payment if settled else None
@@ -116,6 +122,13 @@ class Comparison:
             self._look_again_at = workflow.now() + record.capabilities.processing_time
         else:
             self._looked_in, self._look_again_at = begun_in, None
+
+    def _knows_enough(self) -> bool:
+        """Whether nothing is ahead, as a difference is known that nobody has been told of."""
+        record = self._record
+        is_told = record.has_attention(AttentionReason.EXTERNAL_CHANGE)
+        known = record.external is not None and not is_told
+        return known and workflow.patched(_TELLS_IN_TIME)
 
     def probe(self) -> Entry:
         """What to look at the payment for, whatever was done to it and by whom."""

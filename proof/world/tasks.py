@@ -18,6 +18,8 @@ from proof.world.pool import Pool
 
 _TASK_TIME_OUT_S = 10.0
 _ENOUGH, _FOR_GOOD_S = 3, 1e9
+# To replay all of a long life before each of its tasks costs minutes: it is done now and then.
+_LONG, _SELDOM = 100, 10
 
 
 class Tasks:
@@ -51,7 +53,8 @@ class Tasks:
             worker = await self._pool.some_worker(run)
             if not run.is_open:
                 return
-            if self._dice.random() < self._manners.evicts:
+            evicts = self._dice.random() < self._manners.evicts
+            if evicts and (len(run.tasks) < _LONG or len(run.tasks) % _SELDOM == 0):
                 worker.evict(run)
             await self._one_task(run, worker)
 
