@@ -54,12 +54,14 @@ class Holds:
     @activity.defn(name=OperationKind.RELEASE)
     async def release(self, call: Call) -> Settled:
         """Free all that is still held."""
-        return await self._attempt(call).send()
+        return self._as_restored(await self._attempt(call).send())
 
     @activity.defn(name=LOOK_UP)
     async def look_up(self, call: Call) -> Settled:
         """Find out what became of an operation, without doing anything."""
-        settled = await self._attempt(call, look_first=True).look_up()
+        return self._as_restored(await self._attempt(call, look_first=True).look_up())
+
+    def _as_restored(self, settled: Settled) -> Settled:
         return settled.model_copy(update={"restored": self._look_first})
 
     def _attempt(self, call: Call, *, look_first: bool = False) -> Attempt:

@@ -24,6 +24,10 @@ AGE_MAX = timedelta(days=31)
 # The names that stand for a command id where the plan acted, and where a run was cancelled; a
 # further try ends in "~2".
 DEADLINE, CANCEL = "deadline", "cancel"
+_FORGOTTEN = (
+    "the hold has lapsed, and what was taken of it before the store was restored the gateway does"
+    " not show: compare with its portal."
+)
 
 
 def settle(record: Record, entry: Entry, settled: Settled, now: datetime) -> None:
@@ -266,6 +270,8 @@ def _refused(record: Record, entry: Entry, settled: Settled, now: datetime) -> N
     """A capture or a release did not happen; the hold stands as it was, or has gone by itself."""
     shown = settled.payment.state if settled.payment is not None else None
     if shown is PaymentState.EXPIRED or _has_surely_lapsed(record, entry, settled, now):
+        if settled.restored and not record.capabilities.shows_later:
+            record.raise_attention(AttentionReason.EXTERNAL_CHANGE, now, _FORGOTTEN)
         lapse(record)
         return
     record.life.move(Event.STAND_PARTLY if record.ledger.captured_minor else Event.STAND)

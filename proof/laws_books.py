@@ -107,7 +107,7 @@ def _remembers(seen: Witness) -> Iterator[Violation]:
     unknown = ("restore", "second_cluster", "terminate_and_start", "lie")
     if any(seen.plan.has(kind) for kind in unknown):
         return
-    if _is_anothers(seen.plan):
+    if _is_anothers(seen.plan) or _holds_on_a_card_unheard_of(seen):
         return
     if not seen.made_again or seen.resolved:
         return
@@ -135,6 +135,12 @@ def _has_not_looked(seen: Witness, at: float, hold: Json) -> Iterator[Violation]
     looks = (e for e in seen.exchanges if e.operation == "look_up" and e.run_id == run_id)
     if not any(made_at <= each.at <= at for each in looks):
         yield Violation("R4", f"at {at:.0f} s a run that was made again has not looked since")
+
+
+def _holds_on_a_card_unheard_of(seen: Witness) -> bool:
+    """Whether another card was given after a refusal that has left nothing at the gateway."""
+    gave = any(each.name == "authorize" for each in seen.plan.instructions)
+    return gave and not any(book["state"] == "declined" for book in seen.books)
 
 
 def _is_anothers(plan: Plan) -> bool:
@@ -217,6 +223,10 @@ def _pushed(seen: Witness, view: Json) -> Iterator[Violation]:
     for each in view["operations"]:
         if each["kind"] == "release":
             tries.setdefault(name_of(each), []).append(each)
+    if seen.cancelled_at is not None and any(
+        e["by_others"] for b in seen.books for e in b["effects"]
+    ):
+        return  # what others leave of a hold that was to be freed is freed as soon as it is seen
     for first, second in (pair for same in tries.values() for pair in pairwise(same)):
         apart = moment(second["requested_at"]) - moment(first["requested_at"])
         # The hour of a refused capture's end comes all the same, and the lapse's.

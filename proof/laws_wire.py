@@ -174,14 +174,14 @@ def _not_blindly_again(seen: Witness, *, heard: bool) -> Iterator[Violation]:
     """
     last: dict[_What, Exchange] = {}
     first: dict[_What, float] = {}
-    looked_at, beside_since = -1.0, None
+    looked_at, looked_as, beside_since = -1.0, 0, None
     for each in seen.exchanges:
         if each.operation in _BESIDE:
             beside_since = each.at if beside_since is None else beside_since
             continue
         began, beside_since = each.at if beside_since is None else beside_since, None
         if each.operation == "look_up" and each.seen:
-            looked_at = each.at
+            looked_at, looked_as = each.at, each.number
         if each.operation not in _MONEY:
             continue
         what = _what(each)
@@ -190,7 +190,9 @@ def _not_blindly_again(seen: Witness, *, heard: bool) -> Iterator[Violation]:
         if before is None or _has_surely_done_nothing(before):
             continue
         if heard or (_was_lost(seen, before) and _is_the_latest(seen, each)):
-            yield from _again(seen, before, each, since, looked_at)
+            # One that came before in the same instant has told nothing of it.
+            told_at = looked_at if looked_as > before.number else -1.0
+            yield from _again(seen, before, each, since, told_at)
 
 
 def _what(each: Exchange) -> _What:
@@ -238,7 +240,7 @@ def _looked_too_soon(seen: Witness) -> Iterator[Violation]:
     for before, each in pairwise(calls):
         if before.operation not in _MONEY or each.operation != "look_up":
             continue
-        alone = not any(before.at < at <= each.at for at in comes)
+        alone = not any(before.at < at <= each.at + A_MOMENT_S for at in comes)
         if before.status in _UNREAD and alone and _is_too_soon(before, each.at, seen.plan.skew_s):
             pause, asked = each.at - before.at, before.retry_after
             yield Violation("W7", f"a look came {pause:.0f} s after a 429 for {asked}")
@@ -305,7 +307,7 @@ def _again(
     heard = (before.seen_after or each.number) < each.number and not just_then
     # A body that ends too soon may look whole where nobody has said how long it is.
     whole = heard and before.fault != "truncate"
-    if looked_at <= before.at:
+    if looked_at < before.at:
         if whole or not keyed:
             how = f"after {before.status}" if whole else "without an answer"
             yield Violation("W4", f"{each.operation} was sent again {how}, and no look between")
