@@ -140,7 +140,8 @@ def _has_not_looked(seen: Witness, at: float, hold: Json) -> Iterator[Violation]
 def _holds_on_a_card_unheard_of(seen: Witness) -> bool:
     """Whether another card was given after a refusal that has left nothing at the gateway."""
     gave = any(each.name == "authorize" for each in seen.plan.instructions)
-    return gave and not any(book["state"] == "declined" for book in seen.books)
+    shown = any(book["state"] == "declined" for book in seen.books)
+    return gave and len(seen.books) > 1 and not shown
 
 
 def _is_anothers(plan: Plan) -> bool:
@@ -223,9 +224,8 @@ def _pushed(seen: Witness, view: Json) -> Iterator[Violation]:
     for each in view["operations"]:
         if each["kind"] == "release":
             tries.setdefault(name_of(each), []).append(each)
-    if seen.cancelled_at is not None and any(
-        e["by_others"] for b in seen.books for e in b["effects"]
-    ):
+    taken = any(effect["by_others"] for book in seen.books for effect in book["effects"])
+    if seen.cancelled_at is not None and taken:
         return  # what others leave of a hold that was to be freed is freed as soon as it is seen
     for first, second in (pair for same in tries.values() for pair in pairwise(same)):
         apart = moment(second["requested_at"]) - moment(first["requested_at"])

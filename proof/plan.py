@@ -113,7 +113,7 @@ class Plan:
         # the run before has left it.
         again |= self.has("absence") or self.has("outage") or self.has("restore")
         # Nor is anything to be taken over where another payment is shown, or somebody is quicker.
-        again |= bool({"misrouted", "overtaken"} & {*self.weather})
+        again |= self.has("portal") or bool({"misrouted", "overtaken"} & {*self.weather})
         return self.adopts not in {"", "open"} or (bool(self.adopts) and again)
 
     @property
