@@ -38,6 +38,7 @@ def more(seen: Witness) -> Iterable[Violation]:
     yield from _sent_in_time(seen)
     yield from _asked_again(seen)
     yield from _heard(seen)
+    yield from _over_when_too_late(seen)
     yield from _answered_in_order(seen)
     yield from _all_or_nothing(seen)
     yield from _rest_is_free(seen)
@@ -62,6 +63,22 @@ def _sent_in_time(seen: Witness) -> Iterable[Violation]:
     for exchange in seen.exchanges:
         if exchange.operation == "authorize" and exchange.at > latest:
             yield Violation("X6", f"an authorization was sent after {exchange.at / 60:.0f} minutes")
+
+
+def _over_when_too_late(seen: Witness) -> Iterable[Violation]:
+    """What was never sent, and may not be any more, is over: no card is waited for."""
+    view, by = seen.view, seen.plan.request.get("authorize_by")
+    if view is None or not view["operations"] or seen.plan.adopts:
+        return
+    first = view["operations"][0]
+    due = _AUTHORIZE_WITHIN_S - _A_CALL_S if by is None else since_beginning(by)
+    sent = any(each.operation in {"authorize", "order"} for each in seen.exchanges)
+    if first["state"] != "not_done" or sent or since_beginning(first["decided_at"]) < due:
+        return
+    over_at = view["closed_at"] and since_beginning(view["closed_at"])
+    decided_at = since_beginning(first["decided_at"])
+    if view["state"] != "abandoned" or over_at is None or over_at > decided_at + _A_CALL_S:
+        yield Violation("X8", f"it was never sent, and is {view['state']} at {over_at}")
 
 
 def _asked_again(seen: Witness) -> Iterable[Violation]:

@@ -46,11 +46,23 @@ def of_the_alarms(seen: Witness) -> Iterable[Violation]:
             if (law, what) not in said:
                 said.add((law, what))
                 yield Violation(law, f"at {at:.0f} s {what}")
+    yield from _in_calm(seen)
     if alone and seen.view is not None:
         yield from _declined_by_nobody(seen, seen.view)
         yield from _refused_by_nobody(seen, seen.view)
     if alone and "external_change" in seen.attentions and not _was_changed(seen):
         yield Violation("N1", "somebody was told of others' doings, and others have done nothing")
+
+
+def _in_calm(seen: Witness) -> Iterator[Violation]:
+    """Where nothing has gone wrong nobody is needed: a guest who stays away is nothing wrong."""
+    plan = seen.plan
+    lacks = "lists_after" in plan.rules or plan.known_life_s > plan.life_s
+    if seen.happened or plan.accidents or plan.heals_at is None or plan.adopts or lacks:
+        return
+    called = seen.attentions - {"expiring_soon"}
+    if called:
+        yield Violation("N3", f"nothing has gone wrong, and somebody was told {sorted(called)}")
 
 
 def _of_its_state(hold: Json) -> Iterator[tuple[str, str]]:

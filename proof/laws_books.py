@@ -16,6 +16,7 @@ from proof.laws_shown import all_shown
 from proof.laws_told import own_operations
 from proof.plan import DEATH, MANY_RUNS, WORKERS_HALT, Accident, Plan
 from proof.witness import A_MOMENT_S, DECIDED, Violation, Witness, moment, name_of
+from proof.world.loop import BEGINNING
 
 Json = Mapping[str, Any]
 
@@ -42,6 +43,7 @@ def of_the_books(seen: Witness) -> Iterable[Violation]:
         yield from _at_its_hour(seen, seen.view)
         yield from _when_it_is_due(seen, seen.view)
         yield from _given_up_too_late(seen, seen.view)
+        yield from _forgotten(seen, seen.view)
         yield from _no_younger(seen, seen.view)
 
 
@@ -296,6 +298,40 @@ def _given_up_too_late(seen: Witness, view: Json) -> Iterator[Violation]:
     after = [e["requested_at"] for e in view["operations"][view["operations"].index(refused) + 1 :]]
     if not any(moment(at) <= by for at in (*after, closed_at)):
         yield Violation("P4", f"a refused capture was not given up at {gives_up}")
+
+
+def _forgotten(seen: Witness, view: Json) -> Iterator[Violation]:
+    """A release of a hold that the gateway has refused is asked for again within the hour."""
+    lapses, placed = view["expires_at"], view["authorized_at"]
+    if any(seen.plan.has(kind) for kind in (*WORKERS_HALT, DEATH)) or not lapses or not placed:
+        return
+    if "external_change" in seen.attentions:
+        return  # a person has to take note of it first
+    closed_at = view["closed_at"] or _stamp(seen.plan.ends_at)
+    operations = view["operations"]
+    for number, each in enumerate(operations):
+        refused = (each["kind"], each["state"]) == ("release", "declined")
+        if not refused or moment(each["requested_at"]) < moment(placed):
+            continue
+        due = moment(each["decided_at"]) + timedelta(hours=1)
+        following = operations[number + 1 :]
+        for other in following:
+            # What somebody else wants meanwhile is carried out first.
+            if moment(other["requested_at"]) <= due + _AT_ONCE and other["kind"] != "release":
+                due = max(due, moment(other["decided_at"] or closed_at))
+        by = min(due + _AT_ONCE, moment(closed_at))
+        # Once the hold has lapsed a look comes first.
+        if by >= moment(lapses) or by >= moment(closed_at):
+            continue
+        hours = [moment(e["requested_at"]) for e in following if e["kind"] == "release"]
+        if not any(hour <= by for hour in hours):
+            yield Violation(
+                "P8", f"{each['operation_id']} was refused, and not tried again by {by}"
+            )
+
+
+def _stamp(at: float) -> str:
+    return (BEGINNING + timedelta(seconds=at)).isoformat()
 
 
 def _unknown_adjusts(view: Json, capture: Json) -> Iterator[Json]:

@@ -28,6 +28,10 @@ _EFFECTS: Mapping[str, Mapping[str, str]] = {
 
 # By then a gateway has booked all that was on its way to it, and has been asked.
 _BOOKED_S = 900.0
+# A look that tells nothing is followed by another after twice the time.
+_LATER = 3
+# With these an answer comes, if late.
+_TELLS = frozenset({"", "late", "answer_late", "delay"})
 # All that becomes of a hold that nobody touches.
 _PLACED_AND_LAPSED = 2
 
@@ -40,6 +44,7 @@ def at_the_gateway(seen: Witness) -> Iterable[Violation]:
     if knows and seen.view is not None:
         yield from _told_of_others(seen, seen.view)
         yield from _said_done(seen, seen.view)
+        yield from _moved_as_said(seen, seen.view)
         yield from _stands_alone(seen, seen.view)
         yield from _figures(seen, seen.view)
     # What others have undone is told in the gateway's words, and those have no history.
@@ -174,6 +179,31 @@ def _said_done(seen: Witness, view: Json) -> Iterable[Violation]:
             yield Violation("G3", f"{each['operation_id']} is done, and has had no effect")
 
 
+def _moved_as_said(seen: Witness, view: Json) -> Iterable[Violation]:
+    """What was taken or freed under a name is as much as the hold says of it."""
+    plan = seen.plan
+    effects = _EFFECTS.get(plan.place.gateway, {})
+    if "external_change" in seen.attentions or _of_others(seen):
+        return
+    # What is left of a hold nobody can say while it is not known how much that was changed to.
+    adjusts = (each for each in view["operations"] if each["kind"] == "adjust")
+    if not all(each["state"] in DECIDED for each in adjusts):
+        return
+    booked = Counter[tuple[str | None, str]]()
+    for effect in (effect for book in seen.books for effect in book["effects"]):
+        booked[effect["key"], effect["kind"]] += effect["amount_minor"]
+    workflow_id = f"reservation-{plan.request['reservation_id']}"
+    for each in view["operations"]:
+        kind, said = each["kind"], each["amount"]["amount_minor"]
+        if each["state"] != "done" or kind not in effects or kind == "adjust":
+            continue
+        its = plan.place, workflow_id, kind, each["command_id"]
+        for name in (derived_key(*its), derived_reference(*its)):
+            moved = booked[name, effects[kind]]
+            if moved not in {0, said}:
+                yield Violation("G3", f"{each['operation_id']} is of {said}, and moved {moved}")
+
+
 def _stands_alone(seen: Witness, view: Json) -> Iterable[Violation]:
     """Where no key keeps a hold from being placed twice, it is looked for once all is booked."""
     plan = seen.plan
@@ -187,13 +217,13 @@ def _stands_alone(seen: Witness, view: Json) -> Iterable[Violation]:
     ends = [since_beginning(at) for at in (*ends, view["closed_at"]) if at]
     until = min((at for at in ends if at > since), default=since)
     # Where the gateway does not answer it is looked for later, and later again.
-    met = any(each.fault for each in seen.exchanges if since < each.at < since + _BOOKED_S)
-    if met or until < since + _BOOKED_S:
+    met = [each.at for each in seen.exchanges if each.fault and since < each.at < until]
+    if until < since + _BOOKED_S + _LATER * (max(met, default=since) - since):
         return
     workflow_id = f"reservation-{plan.request['reservation_id']}"
     name = derived_reference(plan.place, workflow_id, "authorize", placed[-1]["command_id"])
-    looks = [e.at for e in seen.exchanges if e.operation == "look_up" and name in e.path]
-    if not any(since < at <= until for at in looks):
+    looks = [e for e in seen.exchanges if e.operation == "look_up" and name in e.path]
+    if not any(since < each.at <= until and each.seen and each.fault in _TELLS for each in looks):
         yield Violation("W10", "nobody has looked whether the hold stands alone")
 
 

@@ -23,6 +23,8 @@ _REFUSED_KEPT = 50
 _SOON_S = 120.0
 #: Until a person is told of an unknown outcome, and how long a declined hold waits for a card.
 _LOOK_UP_FOR_S = 900.0
+# By then the first try is over, for which somebody has waited.
+_FIRST_TRY_S = 60.0
 _DECLINED_S = 1_800.0
 _WAITS_OPEN = frozenset({"authorized", "partially_captured"})
 
@@ -61,6 +63,7 @@ def _of_the_lists(seen: Witness) -> Iterator[Violation]:
             continue
         if listed != (attention and attention["reason"]):
             yield Violation("V12", f"at {glance.at:.0f} s {listed} is listed, and not {attention}")
+    yield from _of_what_was_open(seen, view)
     if view["closed_at"] is None or seen.is_open:
         return
     listed = _listed(seen, float("inf"))
@@ -75,6 +78,32 @@ def _listed(seen: Witness, at: float) -> dict[str, Any]:
         if written_at <= at:
             listed |= told
     return listed
+
+
+def _of_what_was_open(seen: Witness, view: Json) -> Iterator[Violation]:
+    """What stays open past its time, or past the deadline, is listed as somebody's to look at."""
+    halts = any(seen.plan.has(kind) for kind in (*WORKERS_HALT, DEATH, "lie"))
+    if halts or seen.resolved:
+        return
+    card = seen.plan.request["payment_method"]
+    asks = seen.happened["require_action"] or card == seen.plan.place.challenged
+    new_plan = any(each.name == "reschedule" for each in seen.plan.instructions)
+    due = since_beginning(view["deadline"]) if view["deadline"] and not new_plan else None
+    over_at = since_beginning(view["closed_at"]) if view["closed_at"] else seen.plan.ends_at
+    since = 0.0
+    for each in view["operations"]:
+        since = max(since, since_beginning(each["requested_at"]), *_given_back_since(view, each))
+        until = since_beginning(each["decided_at"]) if each["decided_at"] else over_at
+        told_by = since + _LOOK_UP_FOR_S
+        if due is not None and since < due:
+            told_by = min(told_by, max(due, since + _FIRST_TRY_S))
+        told_by += _SOON_S
+        # An unknown adjust does not delay the plan, of whose own operation a person is told.
+        other = each["kind"] == "adjust" or (each["kind"] == "authorize" and asks)
+        if not other and told_by < until and not _listed(seen, told_by).get("CardholdAttention"):
+            what = f"{each['operation_id']} was open from {since:.0f} to {until:.0f} s"
+            yield Violation("L9", f"{what}, and nobody was told by {told_by:.0f} s")
+        since = max(since, until)
 
 
 def _wanted(view: Json) -> dict[str, Any]:

@@ -37,6 +37,8 @@ def of_the_keys(seen: Witness) -> Iterable[Violation]:
                 yield Violation(
                     "S10", f"{exchange.operation} went under {key}, which is no key of ours"
                 )
+        if key is None and exchange.operation in place.keyed:
+            yield Violation("S10", f"{exchange.operation} was sent without its key")
         if exchange.operation == "capture" and not _has_an_amount(exchange):
             yield Violation("S6", "a capture was sent without an amount")
         if not exchange.path.startswith(f"/{place.gateway}/"):

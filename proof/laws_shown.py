@@ -19,6 +19,11 @@ _UNDER_WAY = frozenset({"planned", "sent", "unknown"})
 _KINDS = frozenset({"authorize", "adjust", "capture", "release"})
 # The deadline overtakes an adjust, and what an authorization brought may have to be given back.
 _WAITED_FOR = frozenset({"capture", "release"})
+# A capture above the hold takes nothing where its raise has not come off, or nobody knows.
+_NOT_RAISED, _SENT = (
+    frozenset({"unknown", "declined", "not_done"}),
+    frozenset({"sent", "unknown", "done"}),
+)
 _REASONS = frozenset(
     {
         "outcome_unknown",
@@ -156,6 +161,12 @@ def _of_its_operations(hold: Json) -> Iterator[tuple[str, str]]:
             yield "V3", f"{what} is {each['state']}, and decided at {each['decided_at']}"
         if each["decided_at"] and moment(each["decided_at"]) < moment(each["requested_at"]):
             yield "V3", f"{what} was decided before it was asked for"
+    raises = {e["command_id"]: e for e in operations if e["kind"] == "adjust"}
+    for each in operations:
+        raised = raises.get(each["command_id"]) if each["kind"] == "capture" else None
+        if raised and raised["state"] in _NOT_RAISED and each["state"] in _SENT:
+            what = f"{each['operation_id']} is {each['state']}"
+            yield "V3", f"{what}, and {raised['operation_id']} before it {raised['state']}"
     unknown = [each for each in operations if each["state"] == "unknown"]
     first = next((each for each in unknown[:-1] if each["kind"] in _WAITED_FOR), None)
     if first is not None:

@@ -6,13 +6,14 @@ which state, what an account can do, and what an error may be given for is the c
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from proof.asks import Instruction, minor_of, since_beginning
 from proof.laws_shown import all_shown
 from proof.names import derived_key, derived_reference
-from proof.plan import MANY_RUNS
+from proof.plan import DEATH, MANY_RUNS, WORKERS_HALT
 from proof.witness import DECIDED, FINAL, Told, Violation, Witness, name_of
 from proof.world.line import Exchange
 
@@ -36,6 +37,10 @@ _KEEPS_NAMES = frozenset({"payroc", "sibs"})
 # Whoever waits in vain for their own wish waits for no longer.
 _LONG_S = 60.0
 _REFUSED = 400
+# By then the first try of an operation is over, and what is not decided is unknown.
+_FIRST_TRY_S, _TASKS_S = 60.0, 20.0
+# One look serves all who are back while it is under way.
+_BESIDE_S = 30.0
 # A caller who has waited for so long was heard before the run's last task.
 _HEARD_AFTER_S = 15.0
 
@@ -48,6 +53,7 @@ def of_what_was_told(seen: Witness) -> Iterable[Violation]:
             for law, why in _fits(seen, told, told.hold):
                 yield Violation(law, f"{told.instruction} was {what} at {told.at:.0f} s: {why}")
     yield from _never_answered(seen)
+    yield from _looked_for_the_guest(seen)
     if not seen.attentions:
         yield from _nothing_to_acknowledge(seen)
     if any(seen.plan.has(kind) for kind in (*MANY_RUNS, "lie")):
@@ -58,6 +64,8 @@ def of_what_was_told(seen: Witness) -> Iterable[Violation]:
     yield from _goes_by_anothers_name(seen)
     yield from _no_is_no(seen)
     yield from _never_less(seen)
+    if seen.view is not None and not any(seen.plan.has(kind) for kind in (*WORKERS_HALT, DEATH)):
+        yield from _not_meanwhile(seen, seen.view)
 
 
 def _fits(seen: Witness, told: Told, hold: Json) -> Iterator[tuple[str, str]]:
@@ -293,6 +301,20 @@ def _stays_so(seen: Witness) -> Iterator[Violation]:
                 yield Violation("A9", f"{each.instruction} was done, and later {each.error}")
 
 
+def _looked_for_the_guest(seen: Witness) -> Iterator[Violation]:
+    """Whoever is back from their bank is not sent there again before somebody has looked."""
+    for told in seen.told:
+        answer = told.answer
+        if told.instruction.name != "authenticated" or answer is None:
+            continue
+        if answer["state"] != "action_required" or not told.instruction.is_valid:
+            continue
+        since = told.asked_at - _BESIDE_S
+        looks = (e for e in seen.exchanges if e.operation in {"look_up", "release"})
+        if not any(since <= each.at <= told.at for each in looks):
+            yield Violation("A14", f"at {told.at:.0f} s the guest was back, and nobody has looked")
+
+
 def _nothing_to_acknowledge(seen: Witness) -> Iterator[Violation]:
     """Where nobody was ever told of anything there is nothing to take note of."""
     for told in seen.told:
@@ -370,3 +392,26 @@ def _never_less(seen: Witness) -> Iterator[Violation]:
             if amount < before[name] and at > before_at:
                 yield Violation("A11", f"{name} was {before[name]}, and at {at:.0f} s {amount}")
         before, before_at = now, at
+
+
+def _not_meanwhile(seen: Witness, view: Json) -> Iterator[Violation]:
+    """What is to be adjusted or captured while an outcome is unknown is refused, and not kept."""
+    given = Counter(each.command_id for each in seen.plan.instructions)
+    for number, asked in enumerate(seen.plan.instructions):
+        came = seen.sent_at.get(number)
+        # Who asks again, once the outcome is known, is heard.
+        once = given[asked.command_id] == 1 and not asked.repeats and asked.command_id is not None
+        if asked.name not in {"adjust", "capture"} or came is None or not once:
+            continue
+        own = own_operations(asked, view)
+        if not own:
+            continue
+        turn = since_beginning(own[0]["requested_at"])
+        for other in view["operations"]:
+            since, until = since_beginning(other["requested_at"]), other["decided_at"]
+            unknown_at = max(since + _FIRST_TRY_S, came)
+            if other in own or until is None or turn < since_beginning(until):
+                continue
+            if since_beginning(until) > unknown_at + _TASKS_S:
+                what = f"{asked} was carried out, and {other['operation_id']} was unknown"
+                yield Violation("A15", f"{what} while it waited")

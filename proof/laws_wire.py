@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 from email.utils import parsedate_to_datetime
 from itertools import pairwise
 
-from proof.asks import DAY, since_beginning
-from proof.plan import MANY_RUNS, WORKERS_HALT, Plan
-from proof.witness import A_MOMENT_S, Violation, Witness
+from proof.asks import DAY, HOUR, since_beginning
+from proof.plan import DEATH, MANY_RUNS, WORKERS_HALT, Plan
+from proof.witness import A_MOMENT_S, Json, Violation, Witness
 from proof.world.line import Exchange
 from proof.world.loop import BEGINNING
 
@@ -21,7 +21,8 @@ _MONEY = frozenset({"authorize", "adjust", "capture", "release"})
 _BESIDE = frozenset({"token", "order"})
 # The gateway says that it has done nothing: with these it has not read what was asked.
 _UNREAD = frozenset({401, 403, 429})
-_SERVER_ERRORS = 500
+_SERVER_ERRORS, _UNAUTHORIZED = 500, 401
+_REFUSED_TWICE = 2
 # What was on its way when a run was made again, or ended, is over by then.
 _ON_ITS_WAY_S = 180.0
 # How long before a call the look that guards it may have been.
@@ -49,6 +50,8 @@ _OK = 200
 _LEFT_ALONE_S = 300
 # Dates are told to the second.
 _ROUNDED_S = 1.5
+# How long before an hour that counts a gateway is asked so often that one hour of it is enough.
+_CLOSE_S, _AN_HOUR_S = 12 * HOUR, 1.05 * HOUR
 # Of our attempts, whose time-outs are 20 s each; 60 in a minute would be one each second.
 _A_MINUTE_S, _CALLS_A_MINUTE = 60.0, 60
 
@@ -59,9 +62,12 @@ def of_the_wire(seen: Witness) -> Iterable[Violation]:
     yield from _storms(seen)
     yield from _looked_before(seen)
     yield from _seen_done(seen)
+    yield from _with_another_token(seen)
     if any(seen.plan.has(kind) for kind in _STRANGE):
         return
     halts = any(seen.plan.has(kind) for kind in (*MANY_RUNS, *WORKERS_HALT))
+    if not halts and seen.view is not None and not seen.resolved:
+        yield from _often_enough(seen, seen.view)
     yield from _not_blindly_again(seen, heard=not halts)
     if not halts:
         yield from _as_asked(seen)
@@ -77,6 +83,28 @@ def _not_after_the_end(seen: Witness) -> Iterator[Violation]:
         if each.at > closed_at + _ON_ITS_WAY_S:
             late = each.at - closed_at
             yield Violation("W1", f"{each.operation} was sent {late:.0f} s after the end")
+
+
+def _often_enough(seen: Witness, view: Json) -> Iterator[Violation]:
+    """One hour's answers of the twelve before a deadline, or an expiry, are enough to meet it."""
+    if seen.plan.has(DEATH) or not view["deadline"] or not view["expires_at"]:
+        return
+    if any(each.name == "reschedule" for each in seen.plan.instructions):
+        return
+    hours = since_beginning(view["deadline"]), since_beginning(view["expires_at"])
+    closed_at = since_beginning(view["closed_at"]) if view["closed_at"] else seen.plan.ends_at
+    for each in view["operations"]:
+        if each["kind"] == "authorize":
+            continue  # nothing is known to be held yet
+        since = since_beginning(each["requested_at"])
+        until = since_beginning(each["decided_at"]) if each["decided_at"] else closed_at
+        for hour in hours:
+            first, last = max(since, hour - _CLOSE_S), min(until, hour)
+            asked = [e.at for e in seen.exchanges if first < e.at < last]
+            gap = max((b - a for a, b in pairwise([first, *asked, last])), default=0.0)
+            if gap > _AN_HOUR_S:
+                what = f"{each['operation_id']}, {hour - last:.0f} s before {hour:.0f}"
+                yield Violation("W12", f"for {gap:.0f} s nobody has asked for {what}")
 
 
 def _storms(seen: Witness) -> Iterator[Violation]:
@@ -154,6 +182,19 @@ def _seen_done(seen: Witness) -> Iterator[Violation]:
         gone = next((at for book, at in _gone_at(seen) if book in each.path), None)
         if gone is not None and gone < look.at < each.at:
             yield Violation("W9", f"a release was sent at {each.at:.0f} s, and seen done before")
+
+
+def _with_another_token(seen: Witness) -> Iterator[Violation]:
+    """A token that the gateway has refused again and again is not shown to it once more."""
+    renews = any(each.operation == "token" for each in seen.exchanges)
+    refused: dict[tuple[str, str | None], list[Exchange]] = {}
+    for each in seen.exchanges if renews else ():
+        before = refused.setdefault((each.worker, each.headers.get("authorization")), [])
+        # Of the second refusal in one attempt nobody is told: it is the next attempt's first.
+        if sum((e.seen_after or each.number) < each.number for e in before) >= _REFUSED_TWICE:
+            yield Violation("W13", f"{each.operation} came with a token that was refused twice")
+        if each.operation != "token" and each.status == _UNAUTHORIZED and each.seen:
+            before.append(each)
 
 
 def _gone_at(seen: Witness) -> Iterator[tuple[str, float]]:
