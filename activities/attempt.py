@@ -11,7 +11,6 @@ from datetime import datetime
 
 from temporalio.exceptions import ApplicationError
 
-from activities.clock import ServerClock
 from activities.declared import Failure
 from activities.failing import Failing
 from activities.situation import Situation
@@ -43,10 +42,8 @@ from gateways.port import Gateway, Named
 class Attempt:
     """One attempt of one activity."""
 
-    def __init__(
-        self, gateways: Mapping[str, Gateway], call: Call, clock: ServerClock, *, look_first: bool
-    ) -> None:
-        self._situation = Situation(call, gateways.get(call.account), clock, look_first=look_first)
+    def __init__(self, gateways: Mapping[str, Gateway], call: Call, *, look_first: bool) -> None:
+        self._situation = Situation(call, gateways.get(call.account), look_first=look_first)
         self._failing = Failing(self._situation)
         self._call = call
         self._named = self._situation.named

@@ -8,7 +8,6 @@ from typing import Any
 from temporalio import activity
 
 from activities.attempt import Attempt
-from activities.clock import ServerClock
 from activities.declared import LOOK_UP
 from cardhold.hold import OperationKind
 from domain.calls import Call, Settled
@@ -27,7 +26,6 @@ class Holds:
     def __init__(self, gateways: Mapping[str, Gateway], *, look_first: bool = False) -> None:
         self._gateways = gateways
         self._look_first = look_first
-        self._clock = ServerClock()
         self.all: list[Callable[..., Any]] = [
             self.authorize,
             self.adjust,
@@ -66,4 +64,4 @@ class Holds:
 
     def _attempt(self, call: Call, *, look_first: bool = False) -> Attempt:
         looks = look_first or self._look_first
-        return Attempt(self._gateways, call, self._clock, look_first=looks)
+        return Attempt(self._gateways, call, look_first=looks)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from temporalio import activity
 
 from activities.beats import NOTHING_SENT, SENT, left_by
-from activities.clock import ServerClock
 from activities.declared import LOOK_UP
 from cardhold.hold import OperationKind
 from domain.calls import Call, Ending, Settled
@@ -30,9 +29,7 @@ class Situation:
         is_told_to_look: Before it sends anything.
     """
 
-    def __init__(
-        self, call: Call, gateway: Gateway | None, clock: ServerClock, *, look_first: bool
-    ) -> None:
+    def __init__(self, call: Call, gateway: Gateway | None, *, look_first: bool) -> None:
         self.call = call
         self.gateway = gateway
         self.info = activity.info()
@@ -45,14 +42,13 @@ class Situation:
             call.account, environment, call.workflow_id, call.kind, call.command_id
         )
         self.named = Named(call, name.key(), name.reference())
-        self._seconds = asyncio.get_running_loop().time
-        self._clock = clock
-        clock.learn(self.info.started_time, self._seconds())
+        self._clock = asyncio.get_running_loop().time
+        self._began = self._clock()
 
     @property
     def now(self) -> datetime:
         """Now by the server's clock, which the workflow's instants are of; ours may be off."""
-        return self._clock.now(self._seconds())
+        return self.info.started_time + timedelta(seconds=self._clock() - self._began)
 
     @property
     def is_over(self) -> bool:
