@@ -83,14 +83,9 @@ class Situation:
         return self.is_of_an_earlier_run and not is_later
 
     @property
-    def is_only_looking(self) -> bool:
-        """Whether the activity does nothing but look."""
-        return self.info.activity_type == LOOK_UP
-
-    @property
     def looks_each_time(self) -> bool:
         """Whether a further attempt looks before it sends, and its look is proof."""
-        return self.is_only_looking or self.call.patient
+        return self.info.activity_type == LOOK_UP or self.call.patient
 
     @property
     def tells_what_it_can(self) -> bool:

@@ -6,7 +6,6 @@ and second runs, and mostly in calm.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from typing import Any
@@ -14,7 +13,7 @@ from typing import Any
 from proof.asks import HOUR, since_beginning
 from proof.names import derived_key, derived_reference
 from proof.plan import DEATH, MANY_RUNS, WORKERS_HALT
-from proof.witness import DECIDED, Violation, Witness, own
+from proof.witness import DECIDED, Violation, Witness, given_names, own
 
 Json = Mapping[str, Any]
 
@@ -190,7 +189,7 @@ def _asked_whom(seen: Witness) -> Iterable[Violation]:
 def _in_order(seen: Witness, view: Json) -> Iterable[Violation]:
     """What came first is carried out first."""
     # One name for two instructions is refused to the second.
-    given = _given_names(seen)
+    given = given_names(seen.plan)
     names = [(each["kind"], each["command_id"]) for each in view["operations"]]
     sent = [
         (seen.sent_at[number], each)
@@ -206,14 +205,9 @@ def _in_order(seen: Witness, view: Json) -> Iterable[Violation]:
             yield Violation("X4", f"{second} was carried out before {first}")
 
 
-def _given_names(seen: Witness) -> Counter[str | None]:
-    """How many instructions each name was given to."""
-    return Counter(each.command_id for each in seen.plan.instructions)
-
-
 def _answered_in_order(seen: Witness) -> Iterable[Violation]:
     """Whose turn comes later is not served first: what came before has its answer by then."""
-    given = _given_names(seen)
+    given = given_names(seen.plan)
     served = [
         each
         for each in seen.told

@@ -307,7 +307,7 @@ def _forgotten(seen: Witness, view: Json) -> Iterator[Violation]:
         return
     if "external_change" in seen.attentions:
         return  # a person has to take note of it first
-    closed_at = view["closed_at"] or _stamp(seen.plan.ends_at)
+    over_at = BEGINNING + timedelta(seconds=seen.over_at)
     operations = view["operations"]
     for number, each in enumerate(operations):
         refused = (each["kind"], each["state"]) == ("release", "declined")
@@ -318,20 +318,16 @@ def _forgotten(seen: Witness, view: Json) -> Iterator[Violation]:
         for other in following:
             # What somebody else wants meanwhile is carried out first.
             if moment(other["requested_at"]) <= due + _AT_ONCE and other["kind"] != "release":
-                due = max(due, moment(other["decided_at"] or closed_at))
-        by = min(due + _AT_ONCE, moment(closed_at))
+                due = max(due, moment(other["decided_at"]) if other["decided_at"] else over_at)
+        by = min(due + _AT_ONCE, over_at)
         # Once the hold has lapsed a look comes first.
-        if by >= moment(lapses) or by >= moment(closed_at):
+        if by >= moment(lapses) or by >= over_at:
             continue
         hours = [moment(e["requested_at"]) for e in following if e["kind"] == "release"]
         if not any(hour <= by for hour in hours):
             yield Violation(
                 "P8", f"{each['operation_id']} was refused, and not tried again by {by}"
             )
-
-
-def _stamp(at: float) -> str:
-    return (BEGINNING + timedelta(seconds=at)).isoformat()
 
 
 def _unknown_adjusts(view: Json, capture: Json) -> Iterator[Json]:

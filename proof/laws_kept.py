@@ -89,11 +89,10 @@ def _of_what_was_open(seen: Witness, view: Json) -> Iterator[Violation]:
     asks = seen.happened["require_action"] or card == seen.plan.place.challenged
     new_plan = any(each.name == "reschedule" for each in seen.plan.instructions)
     due = since_beginning(view["deadline"]) if view["deadline"] and not new_plan else None
-    over_at = since_beginning(view["closed_at"]) if view["closed_at"] else seen.plan.ends_at
     since = 0.0
     for each in view["operations"]:
         since = max(since, since_beginning(each["requested_at"]), *_given_back_since(view, each))
-        until = since_beginning(each["decided_at"]) if each["decided_at"] else over_at
+        until = since_beginning(each["decided_at"]) if each["decided_at"] else seen.over_at
         told_by = since + _LOOK_UP_FOR_S
         if due is not None and since < due:
             told_by = min(told_by, max(due, since + _FIRST_TRY_S))

@@ -6,7 +6,6 @@ which state, what an account can do, and what an error may be given for is the c
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -14,7 +13,7 @@ from proof.asks import Instruction, minor_of, since_beginning
 from proof.laws_shown import all_shown
 from proof.names import derived_key, derived_reference
 from proof.plan import DEATH, MANY_RUNS, WORKERS_HALT
-from proof.witness import DECIDED, FINAL, Told, Violation, Witness, name_of
+from proof.witness import DECIDED, FINAL, Told, Violation, Witness, given_names, name_of
 from proof.world.line import Exchange
 
 Json = Mapping[str, Any]
@@ -396,7 +395,7 @@ def _never_less(seen: Witness) -> Iterator[Violation]:
 
 def _not_meanwhile(seen: Witness, view: Json) -> Iterator[Violation]:
     """What is to be adjusted or captured while an outcome is unknown is refused, and not kept."""
-    given = Counter(each.command_id for each in seen.plan.instructions)
+    given = given_names(seen.plan)
     for number, asked in enumerate(seen.plan.instructions):
         came = seen.sent_at.get(number)
         # Who asks again, once the outcome is known, is heard.

@@ -92,12 +92,11 @@ def _often_enough(seen: Witness, view: Json) -> Iterator[Violation]:
     if any(each.name == "reschedule" for each in seen.plan.instructions):
         return
     hours = since_beginning(view["deadline"]), since_beginning(view["expires_at"])
-    closed_at = since_beginning(view["closed_at"]) if view["closed_at"] else seen.plan.ends_at
     for each in view["operations"]:
         if each["kind"] == "authorize":
             continue  # nothing is known to be held yet
         since = since_beginning(each["requested_at"])
-        until = since_beginning(each["decided_at"]) if each["decided_at"] else closed_at
+        until = since_beginning(each["decided_at"]) if each["decided_at"] else seen.over_at
         for hour in hours:
             first, last = max(since, hour - _CLOSE_S), min(until, hour)
             asked = [e.at for e in seen.exchanges if first < e.at < last]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from proof.asks import Instruction
+from proof.asks import Instruction, since_beginning
 from proof.plan import Plan
 from proof.world.line import Exchange
 
@@ -134,6 +134,12 @@ class Witness:
         return *self.reset_at.values(), *self.restored_at
 
     @property
+    def over_at(self) -> float:
+        """When the hold was closed, or else the world ended, in the world's seconds."""
+        closed_at = self.view["closed_at"] if self.view else None
+        return since_beginning(closed_at) if closed_at else self.plan.ends_at
+
+    @property
     def was_lied_to(self) -> bool:
         """Whether a person's word has been taken that was not so."""
         return self.plan.has("lie") and self.resolved
@@ -152,6 +158,11 @@ def moment(text: str) -> datetime:
 def own(book: Json) -> list[Json]:
     """What the run has done to a hold, and nobody else."""
     return [effect for effect in book["effects"] if not effect["by_others"]]
+
+
+def given_names(plan: Plan) -> Counter[str | None]:
+    """How many instructions each name was given to."""
+    return Counter(each.command_id for each in plan.instructions)
 
 
 def valid(plan: Plan, name: str) -> list[Instruction]:

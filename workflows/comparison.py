@@ -100,11 +100,12 @@ class Comparison:
 
     async def _look(self, step: Step | None) -> None:
         # What was begun before a further reset tells nothing of what came after it.
-        record, begun_in, begun_at = self._record, workflow.random_seed(), workflow.now()
+        record, begun_in = self._record, workflow.random_seed()
         errand = self._courier.inspect(self.probe())
         at, why = (step.at, f"until the next step: {step.kind}") if step else (None, "")
         if step is None and self._knows_enough():
-            at, why = begun_at + record.capabilities.look_up_for, "until what is known is told"
+            at = workflow.now() + record.capabilities.look_up_for
+            why = "until what is known is told"
         await self._waiting.until(lambda: errand.is_back() or bool(self._inbox.waiting), at, why)
         if not errand.is_back():
             errand.call_off()
