@@ -42,8 +42,20 @@ from gateways.port import Gateway, Named
 class Attempt:
     """One attempt of one activity."""
 
-    def __init__(self, gateways: Mapping[str, Gateway], call: Call, *, look_first: bool) -> None:
-        self._situation = Situation(call, gateways.get(call.account), look_first=look_first)
+    def __init__(
+        self,
+        gateways: Mapping[str, Gateway],
+        call: Call,
+        *,
+        look_first: bool,
+        machine_clock: Callable[[], datetime],
+    ) -> None:
+        self._situation = Situation(
+            call,
+            gateways.get(call.account),
+            look_first=look_first,
+            machine_clock=machine_clock,
+        )
         self._failing = Failing(self._situation)
         self._call = call
         self._named = self._situation.named
@@ -101,7 +113,7 @@ class Attempt:
             if situation.may_be_on_its_way:
                 raise Undecided("the run before a reset may have sent it")
             self._heed(found.payment)
-        if situation.is_over:
+        if await situation.is_over():
             raise NotSent("its time was over before it could be sent")
         if not situation.is_first and not situation.is_harmless_again(gateway):
             message = "an earlier attempt may have been carried out, and no key makes it harmless"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from temporalio import activity
@@ -21,11 +22,20 @@ class Holds:
         gateways: Each account's adapter, by the account's name.
         look_first: Look before every sending: for the time after Temporal's store was restored
             from a backup, when workflows have forgotten what they sent.
+        machine_clock: The machine's, which may be wrong: it is no more than a reason to ask
+            Temporal whether an attempt is late.
     """
 
-    def __init__(self, gateways: Mapping[str, Gateway], *, look_first: bool = False) -> None:
+    def __init__(
+        self,
+        gateways: Mapping[str, Gateway],
+        *,
+        look_first: bool = False,
+        machine_clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
         self._gateways = gateways
         self._look_first = look_first
+        self._machine_clock = machine_clock
         self.all: list[Callable[..., Any]] = [
             self.authorize,
             self.adjust,
@@ -64,4 +74,4 @@ class Holds:
 
     def _attempt(self, call: Call, *, look_first: bool = False) -> Attempt:
         looks = look_first or self._look_first
-        return Attempt(self._gateways, call, look_first=looks)
+        return Attempt(self._gateways, call, look_first=looks, machine_clock=self._machine_clock)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from temporalio import activity
+from temporalio.client import AsyncActivityCancelledError
+from temporalio.service import RPCError
 
 from activities.beats import NOTHING_SENT, SENT, left_by
 from activities.declared import LOOK_UP
@@ -29,7 +32,14 @@ class Situation:
         is_told_to_look: Before it sends anything.
     """
 
-    def __init__(self, call: Call, gateway: Gateway | None, *, look_first: bool) -> None:
+    def __init__(
+        self,
+        call: Call,
+        gateway: Gateway | None,
+        *,
+        look_first: bool,
+        machine_clock: Callable[[], datetime],
+    ) -> None:
         self.call = call
         self.gateway = gateway
         self.info = activity.info()
@@ -44,21 +54,43 @@ class Situation:
         self.named = Named(call, name.key(), name.reference())
         self._clock = asyncio.get_running_loop().time
         self._began = self._clock()
+        self._machine_clock = machine_clock
 
     @property
     def now(self) -> datetime:
         """Now by the server's clock, which the workflow's instants are of; ours may be off."""
         return self.info.started_time + timedelta(seconds=self._clock() - self._began)
 
-    @property
-    def is_over(self) -> bool:
-        """Whether Temporal has given this attempt up: another one may be on its way already."""
-        info, now = self.info, self.now
+    async def is_over(self) -> bool:
+        """Whether Temporal has given this attempt up: another one may be on its way already.
+
+        A process that stands still is handed work all the while, and a clock that began with an
+        attempt knows nothing of the wait before it. The machine's does, where it is right: if that
+        one says so, Temporal is asked.
+        """
+        if self._is_over_at(self.now):
+            return True
+        return self._is_over_at(self._machine_clock()) and not await self._is_waited_for()
+
+    def _is_over_at(self, now: datetime) -> bool:
+        info = self.info
         ends = (
             (info.started_time, info.start_to_close_timeout),
             (info.scheduled_time, info.schedule_to_close_timeout),
         )
         return any(limit is not None and now >= since + limit for since, limit in ends)
+
+    async def _is_waited_for(self) -> bool:
+        """Whether Temporal says that it waits for this attempt; its silence is a no.
+
+        It says so to whoever brings a heartbeat, and what the attempt before has left stays.
+        """
+        handle = activity.client().get_async_activity_handle(task_token=self.info.task_token)
+        try:
+            await handle.heartbeat(*self.info.heartbeat_details)
+        except (AsyncActivityCancelledError, RPCError):
+            return False
+        return True
 
     @property
     def is_of_an_earlier_run(self) -> bool:

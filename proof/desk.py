@@ -44,7 +44,12 @@ def word_on(
     if not done:
         return head
     said = {**head, "reference": _reference(plan, books, operation)}
-    return {**said, "amount": _amount(operation, lies=lies)} if _names_amounts(plan) else said
+    amount = _amount(plan, books, view, operation)
+    if lies and operation["kind"] == "capture":
+        # Whoever says what is not so may as well say it of another amount.
+        amount = {**amount, "amount_minor": max(1, amount["amount_minor"] // 2)}
+    names_it = _names_amounts(plan) or (amount != operation["amount"] and not lies)
+    return {**said, "amount": amount} if names_it else said
 
 
 def _names_amounts(plan: Plan) -> bool:
@@ -52,11 +57,17 @@ def _names_amounts(plan: Plan) -> bool:
     return dice.random() < _AMOUNTS
 
 
-def _amount(operation: Json, *, lies: bool) -> Mapping[str, Any]:
-    """How much it was; whoever says what is not so may as well say it of another amount."""
-    asked = operation["amount"]
-    half = lies and operation["kind"] == "capture"
-    return {**asked, "amount_minor": max(1, asked["amount_minor"] // 2)} if half else asked
+def _amount(plan: Plan, books: Sequence[Json], view: Json, operation: Json) -> Mapping[str, Any]:
+    """How much it was: what the books have of a capture under its name, else what was asked for."""
+    names, asked = _names(plan, operation), operation["amount"]
+    taken = sum(
+        effect["amount_minor"]
+        for book in books
+        if operation["kind"] == "capture" and book["payment_id"] == view["payment_id"]
+        for effect in book["effects"]
+        if effect["kind"] == "capture" and effect["key"] in names
+    )
+    return {**asked, "amount_minor": taken} if taken else asked
 
 
 def slip(view: Json, word: Mapping[str, Any], which: float) -> dict[str, Any]:

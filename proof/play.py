@@ -29,6 +29,8 @@ from proof.world.temporal import Gone, NoWord, Run, Temporal
 from proof.world.worker import SimulatedWorker
 
 _LOOKS_EVERY_S = HOUR
+# How far a machine's clock is: right mostly, or ten minutes ahead.
+_CLOCKS_AHEAD = (timedelta(0), timedelta(0), timedelta(minutes=10))
 
 
 @dataclass
@@ -227,6 +229,7 @@ class World:
             line=self._network.line(name),
             accounts={place.account: settings_of(place)},
             look_first=self.look_first,
+            ahead=self._dice(f"the clock of {name}").choice(_CLOCKS_AHEAD),
             flags=self.plan.manners.flags,
         )
 

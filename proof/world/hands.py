@@ -6,10 +6,12 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Self, cast
 
 from temporalio.api.failure.v1 import Failure
 from temporalio.bridge.proto.activity_result import ActivityResolution
+from temporalio.client import Client
+from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import ActivityEnvironment
 
 from activities.converter import data_converter
@@ -24,6 +26,7 @@ _NOTHING = ActivityEnvironment.default_info()
 # Core's own watch over an attempt (`local_timeout_buffer_for_activities`): it calls off what has
 # passed its time-out by that much.
 _CORE_WAITS_S = 5.0
+_NOT_FOUND = RPCStatusCode.NOT_FOUND
 
 
 class Hands:
@@ -84,10 +87,28 @@ def _call_off(environment: ActivityEnvironment, attempt: Attempt) -> None:
     environment.cancel()
 
 
+class _Server:
+    """What an attempt asks Temporal itself: whether it is still waited for."""
+
+    def __init__(self, attempt: Attempt) -> None:
+        self._attempt = attempt
+
+    def get_async_activity_handle(self, *, task_token: bytes) -> Self:
+        """As the client's; a token is the attempt's own."""
+        del task_token
+        return self
+
+    async def heartbeat(self, *details: object) -> None:
+        """As the handle's."""
+        if not self._attempt.counts:
+            raise RPCError("invalid activityID or activity already timed out", _NOT_FOUND, b"")
+        self._attempt.activity.heartbeat = _CONVERTER.to_payloads(details)
+
+
 def _environment(attempt: Attempt) -> ActivityEnvironment:
     activity = attempt.activity
     command, run = activity.command, activity.run
-    environment = ActivityEnvironment()
+    environment = ActivityEnvironment(client=cast("Client", _Server(attempt)))
     environment.payload_converter = _CONVERTER
     environment.info = replace(
         _NOTHING,

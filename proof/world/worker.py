@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, cast
 
 from temporalio import workflow
@@ -49,6 +49,7 @@ _CONVERTER = data_converter.payload_converter
 _POLL_S = 60.0
 # The loop may call that much before the hour that it was asked for.
 _A_HAIR_S = 1e-6
+_RIGHT = timedelta(0)
 
 
 class SimulatedWorker:
@@ -60,6 +61,7 @@ class SimulatedWorker:
         line: Its connections to the gateway.
         accounts: The accounts that it is configured with.
         look_first: It runs after Temporal's store was restored.
+        ahead: Its machine's clock.
         flags: The SDK's logic flags that new workflow tasks use.
         serves: The workflow that it runs.
     """
@@ -72,6 +74,7 @@ class SimulatedWorker:
         line: Line,
         accounts: Mapping[str, AccountSettings],
         look_first: bool = False,
+        ahead: timedelta = _RIGHT,
         flags: Sequence[int] = (),
         serves: type = Reservation,
     ) -> None:
@@ -82,9 +85,14 @@ class SimulatedWorker:
         self._flags = frozenset(flags)
         # The SDK's own reading of a class's decorators: what a worker does with `workflows=[...]`.
         self._defined = workflow._Definition.must_from_class(serves)  # noqa: SLF001 - no public one
-        world = World(transport=line, now=loop.now)
+
+        def machine_clock() -> datetime:
+            return loop.now() + ahead
+
+        world = World(transport=line, now=machine_clock)
         gateways = {each: build(each, told, world) for each, told in accounts.items()}
-        self._hands = Hands(loop, Holds(gateways, look_first=look_first))
+        holds = Holds(gateways, look_first=look_first, machine_clock=machine_clock)
+        self._hands = Hands(loop, holds)
         self._still_since, self._goes_at = loop.time(), loop.time()
         self._cache: dict[Run, WorkflowInstance] = {}
 

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any, cast
 
 import pytest
+from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
@@ -134,15 +136,18 @@ async def attempt(  # noqa: PLR0913 - everything that an attempt may differ in, 
     look_up: bool = False,
     look_first: bool = False,
     told: list[object] | None = None,
+    machine_clock: datetime = NOW,
+    server: object = None,
 ) -> Settled:
     """Make one attempt of the activity, at noon by the server's clock.
 
     ``told`` is what the attempt before has left for this one, and takes what this one leaves. As in
-    a worker, an attempt reads it as the payloads that it came in.
+    a worker, an attempt reads it as the payloads that it came in. ``server`` is who is asked where
+    the machine's clock says that the attempt is late.
     """
-    holds = Holds({"bank": gateway}, look_first=look_first)
+    holds = Holds({"bank": gateway}, look_first=look_first, machine_clock=lambda: machine_clock)
     activity_type = LOOK_UP if look_up else of.kind.value
-    environment = ActivityEnvironment()
+    environment = ActivityEnvironment(client=cast("Client | None", server))
     environment.info = replace(
         environment.info,
         attempt=number,
@@ -166,9 +171,10 @@ async def failure(
     *,
     look_up: bool = False,
     told: list[object] | None = None,
+    **late: Any,
 ) -> ApplicationError:
     with pytest.raises(ApplicationError) as caught:
-        await attempt(gateway, of, number, look_up=look_up, told=told)
+        await attempt(gateway, of, number, look_up=look_up, told=told, **late)
     return caught.value
 
 

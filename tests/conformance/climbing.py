@@ -115,7 +115,8 @@ class Climb:
     async def _attempt(self, verb: str, call: Call, attempt: int) -> Settled:
         environment = ActivityEnvironment()
         environment.info = replace(environment.info, activity_type=verb, attempt=attempt)
-        holds = Holds({call.account: self.account})
+        began = environment.info.started_time
+        holds = Holds({call.account: self.account}, machine_clock=lambda: began)
         settled = await environment.run(getattr(holds, verb), call)
         assert isinstance(settled, Settled)
         return settled

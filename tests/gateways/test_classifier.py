@@ -220,9 +220,12 @@ class Failing:
         raise AssertionError(f"nobody looks for {named.reference} before a first capture")
 
 
+_BEGAN = ActivityEnvironment.default_info().started_time
+
+
 def _after(ends: GatewayError | Outcome) -> tuple[Holds, Named]:
     named = follow_up("capture", 80_00, payment_id="P1")
-    return Holds({named.call.account: Failing(ends)}), named
+    return Holds({named.call.account: Failing(ends)}, machine_clock=lambda: _BEGAN), named
 
 
 @pytest.mark.parametrize("means", FAILURES, ids=lambda means: means.name)
