@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from temporalio import activity
@@ -12,6 +12,7 @@ from activities.attempt import Attempt
 from activities.declared import LOOK_UP
 from cardhold.hold import OperationKind
 from domain.calls import Call, Settled
+from gateways.clock import machine_now
 from gateways.port import Gateway
 
 
@@ -31,7 +32,7 @@ class Holds:
         gateways: Mapping[str, Gateway],
         *,
         look_first: bool = False,
-        machine_clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        machine_clock: Callable[[], datetime] = machine_now,
     ) -> None:
         self._gateways = gateways
         self._look_first = look_first

@@ -133,14 +133,10 @@ class Situation:
 
         A reservation whose run was terminated, and deleted or older than Temporal keeps runs, may
         be started again, long after every key has been forgotten, and by mistake it may be kept in
-        two places at once; then only a look can tell. A hold that takes one capture refuses the
-        second; of several, and of what lowers it, none is refused.
+        two places at once; then only a look can tell.
         """
         can, kind = gateway.capabilities, self.call.kind
-        if kind is OperationKind.AUTHORIZE:
-            return can.finds
-        repeats = OperationKind.CAPTURE not in can.idempotent and can.captures_max != 1
-        return can.finds and kind not in can.idempotent and repeats
+        return can.finds and (kind is OperationKind.AUTHORIZE or can.repeats(kind))
 
     def was_there(self, found: Settled) -> bool:
         """Whether it stood at the gateway before this run had sent it.

@@ -77,6 +77,15 @@ class Capabilities(Fact):
     action_wait: timedelta = timedelta(minutes=15)
     return_hosts: frozenset[str] = frozenset()
 
+    def repeats(self, kind: OperationKind) -> bool:
+        """Whether a second one of what follows an authorization would be carried out again.
+
+        It is where no key tells that it is the same one, and a hold takes several captures: where
+        it takes one, the second is refused, and so is what would lower it afterwards.
+        """
+        keyless = self.idempotent.isdisjoint({kind, OperationKind.CAPTURE})
+        return keyless and self.captures_max != 1
+
     def lets_return_to(self, url: str | None) -> bool:
         """Whether a guest may be sent back there; without a URL nobody is."""
         if url is None or ANY_HOST in self.return_hosts:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from ipaddress import ip_address
 from typing import Annotated, Any, ClassVar, Literal, Protocol
 from urllib.parse import urlsplit
@@ -18,6 +18,7 @@ from pydantic_core import PydanticCustomError
 
 from cardhold.fields import Duration, Span
 from domain.capabilities import HOLD_WINDOW, SAFETY_MARGIN, Capabilities
+from gateways.clock import machine_now
 from gateways.port import Gateway, Listing
 from gateways.profile import Profile
 from gateways.wire import CONNECTIONS
@@ -139,7 +140,7 @@ class World:
     """
 
     transport: httpx.AsyncBaseTransport | None = None
-    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    now: Callable[[], datetime] = machine_now
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+from gateways.clock import machine_now
+
 # A gateway that wants to be left alone for longer than a day has sent a number by accident.
 RETRY_AFTER_S_MAX = 86_400.0
 
@@ -27,9 +29,7 @@ def retry_after_s(headers: Mapping[str, str], *, now: datetime | None = None) ->
         until = _date(text)
         if until is None:
             return None
-        seconds = (
-            until - (_date(headers.get("date", "")) or now or datetime.now(UTC))
-        ).total_seconds()
+        seconds = (until - (_date(headers.get("date", "")) or now or machine_now())).total_seconds()
     return seconds if 0 <= seconds <= RETRY_AFTER_S_MAX else None
 
 

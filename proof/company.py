@@ -12,6 +12,8 @@ _A_PAGE, _A_PAGE_SHARE = 27, 0.02
 _RULED = 0.25
 # Published windows are of half a minute to a day.
 _DUPLICATES_S = (0.0, 0.0, 0.0, 0.0, 300.0, 86400.0)
+# Keys are to be relied on for half of what is promised (Payroc), or set (Stax), and no longer.
+_HALF_A_PAYROC_KEY_S, _HALF_A_STAX_KEY_S = 3.5 * 86400, 1800
 _ADOPTS_SHARE = 0.06
 _ELSEWHERE = (*["open"] * 6, "more", "captured", "freed", "unknown")
 _RULES: Mapping[str, Mapping[str, tuple[object, ...]]] = {
@@ -19,6 +21,7 @@ _RULES: Mapping[str, Mapping[str, tuple[object, ...]]] = {
         "batch_close_at": ("02:00",),
         "capture_margin_percent": (15,),
         "keeps_errors": (True,),
+        "keeps_keys_for": (_HALF_A_PAYROC_KEY_S,),
     },
     "sibs": {"status_shows_action": (False,)},
     "xmoney": {"declines_are_402": (True,), "lists_after": (20, 60, 100)},
@@ -26,6 +29,7 @@ _RULES: Mapping[str, Mapping[str, tuple[object, ...]]] = {
         "capture_knows_ids": (True,),
         "capture_shows_child": (True,),
         "batch_close_at": ("00:30", "12:00"),
+        "keeps_keys_for": (_HALF_A_STAX_KEY_S,),
     },
 }
 

@@ -255,10 +255,9 @@ class Courier:
 
     def _is_guarded_by_a_look(self, entry: Entry) -> bool:
         """Whether the activity looks before it sends, also where nothing tells it to."""
-        can = self._record.capabilities
-        repeats = entry.kind not in can.idempotent and can.captures_max != 1
-        changes = entry.kind is not OperationKind.AUTHORIZE
-        return entry.kind is OperationKind.RELEASE or (changes and repeats)
+        if entry.kind is OperationKind.AUTHORIZE:
+            return False
+        return entry.kind is OperationKind.RELEASE or self._record.capabilities.repeats(entry.kind)
 
     def _call(self, entry: Entry, manner: _Manner, *, knows_id: bool) -> Call:
         record, request = self._record, self._record.request

@@ -38,6 +38,7 @@ def _as_it_is(value: object) -> object:
 _READ: Mapping[str, Callable[[Any], object]] = {
     "batch_close_at": time.fromisoformat,
     "lists_after": lambda seconds: timedelta(seconds=seconds),
+    "keeps_keys_for": lambda seconds: timedelta(seconds=seconds),
 }
 
 

@@ -81,7 +81,7 @@ class PayrocFace:
         self.rules = Rules()
         clock = ground.bank.clock
         self.identity = Identity(ground.store, clock)
-        self._idempotency = Idempotency(ground.store, clock)
+        self._idempotency = Idempotency(ground.store, clock, self.rules)
         self._tokens = SingleUseTokens(ground.store, clock)
         self._register = Register(ground, self.rules)
         self._till = Till(ground.bank, self._register, self._tokens, self.rules)

@@ -8,7 +8,7 @@ URI or body a 409; answers are kept for seven days. Chosen here, as Payroc publi
 * answers of 4xx and 5xx are not saved, so that a request that failed can be sent again (those of
   5xx are by ``rules.keeps_errors``); an answer that was booked and lost on its way is saved as it
   would have been;
-* after the seven days a key is new;
+* after the seven days (or sooner, by ``rules.keeps_keys_for``) a key is new;
 * keys belong to the whole gateway, whatever the credential or terminal.
 """
 
@@ -19,18 +19,17 @@ import re
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from aiohttp import web
 from pydantic import BaseModel
 
 from simulator.clock import BankClock
 from simulator.faces.payroc_problems import KEY_IN_USE, KEY_MISSING, Problem, bad_request
+from simulator.faces.payroc_register import Rules
 from simulator.store import Store
 
 _KIND = "payroc.answer"
-# "Retained 7 days": Payroc's idempotency page, 2026-07-02.
-RETENTION = timedelta(days=7)
 _UUID_V4 = re.compile(
     r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.IGNORECASE
 )
@@ -66,9 +65,10 @@ class _Flight:
 class Idempotency:
     """Saves answers by key."""
 
-    def __init__(self, store: Store, clock: BankClock) -> None:
+    def __init__(self, store: Store, clock: BankClock, rules: Rules) -> None:
         self._store = store
         self._clock = clock
+        self._rules = rules
         self._flights: dict[str, _Flight] = {}
         self._saved = {name: Saved.model_validate_json(json) for name, json in store.load(_KIND)}
 
@@ -107,7 +107,7 @@ class Idempotency:
 
     def _of(self, key: str, fingerprint: str) -> Saved | None:
         saved = self._saved.get(key)
-        if saved is None or saved.at + RETENTION <= self._clock.now():
+        if saved is None or saved.at + self._rules.keeps_keys_for <= self._clock.now():
             return None
         if saved.fingerprint != fingerprint:
             raise Problem(KEY_IN_USE)

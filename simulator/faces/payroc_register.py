@@ -29,6 +29,8 @@ _KIND = "payroc.payment"
 _ID_LETTERS = string.ascii_uppercase + string.digits
 # "String of exactly 10": Payroc OpenAPI, 1.0.294.
 _ID_LENGTH = 10
+# "Retained 7 days": Payroc's idempotency page, 2026-07-02.
+RETENTION = timedelta(days=7)
 
 
 @dataclass(slots=True)
@@ -39,11 +41,13 @@ class Rules:
     Self-Care portal allows; its API publishes nothing). ``batch_close_at``: the time of day, UTC,
     at which all batches close; None leaves them to ``close-batch``. ``keeps_errors``: whether an
     answer of 5xx is what a key stands for from then on, as it is elsewhere; nothing is published.
+    ``keeps_keys_for``: how long a key is known.
     """
 
     capture_margin_percent: int = 0
     batch_close_at: time | None = None
     keeps_errors: bool = False
+    keeps_keys_for: timedelta = RETENTION
 
 
 class Register:

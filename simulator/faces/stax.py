@@ -12,7 +12,8 @@ contradict each other, or say nothing:
 * It answers with the pre-authorization, which shows the capture in ``child_captures``
   (description, clients), not with the capture (reference; ``rules.capture_shows_child``).
 * On ``/charge`` the same ``idempotency_id`` gives the original transaction as it is now, for 24
-  hours, whatever the key or ``meta``; with another payment method, total or kind it is a 409.
+  hours (``rules.keeps_keys_for``), whatever the key or ``meta``; with another payment method, total
+  or kind it is a 409.
 * A charge that the issuer declines is a 400 with the transaction (description); so is a capture
   or a void, with the failed capture or void. What the state forbids is a 400 ``{"error": []}``.
 * Unknown transactions are a 404 (reference), not a 422 (description); one voided before is a 422.

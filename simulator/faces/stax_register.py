@@ -32,13 +32,14 @@ class Rules:
     ``capture_knows_ids``: whether ``idempotency_id`` on a capture replays the first one, as the
     API reference promises and its guide does not. ``capture_shows_child``: whether a capture
     answers with the capture (API reference) instead of its pre-authorization (older description,
-    published clients).
+    published clients). ``keeps_keys_for``: how long an ``idempotency_id`` is known.
     """
 
     batch_close_at: time | None = _BATCH_CLOSE
     capture_knows_ids: bool = False
     capture_shows_child: bool = False
     currency: str = "USD"
+    keeps_keys_for: timedelta = RETENTION
 
 
 class Register:
@@ -165,8 +166,8 @@ class Register:
 
     def _known(self, idempotency_id: str | None) -> Transaction | None:
         found = self._by_key.get(idempotency_id or "")
-        lapsed = found is not None and found.created_at + RETENTION <= self.clock.now()
-        return None if lapsed else found
+        oldest = self.clock.now() - self.rules.keeps_keys_for
+        return found if found is not None and found.created_at > oldest else None
 
     # Where a transaction stands.
 

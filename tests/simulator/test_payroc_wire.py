@@ -1,6 +1,7 @@
 """Payroc's identity, idempotency, listing and errors over real HTTP."""
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -80,11 +81,16 @@ async def test_a_key_belongs_to_one_uri_and_body(payroc: Payroc) -> None:
     assert effects(hold) == [("authorize", 10000)]
 
 
-async def test_a_key_is_new_after_seven_days(payroc: Payroc) -> None:
+@pytest.mark.parametrize("days", [7, 3.5])
+async def test_a_key_is_new_after_seven_days_or_as_long_as_set(
+    sim: Simulator, payroc: Payroc, days: float
+) -> None:
+    assert sim.face(PayrocFace).rules.keeps_keys_for == timedelta(days=7)
+    sim.face(PayrocFace).rules.keeps_keys_for = timedelta(days=days)
     key = new_key()
     await payroc.post("/payments", payment_body(), key=key)
 
-    await payroc.advance(7 * 86400 - 60)
+    await payroc.advance(int(days * 86400) - 60)
     await payroc.post("/payments", payment_body(), key=key)
     kept = len(await payroc.books())
     await payroc.advance(60)

@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
+from simulator.faces.stax import StaxFace
 from simulator.server import Simulator
 from tests.simulator.stax_client import METHOD, Stax, charge_body, exactly, stax_of
 
@@ -188,8 +189,12 @@ async def test_charges_without_an_id_are_each_their_own(stax: Stax) -> None:
     assert first["idempotency_id"] is None
 
 
-@pytest.mark.parametrize(("hours", "holds"), [(23, 1), (24, 2)])
-async def test_an_id_is_known_for_a_day(stax: Stax, hours: int, holds: int) -> None:
+@pytest.mark.parametrize(("hours", "holds", "kept"), [(23, 1, 24), (24, 2, 24), (2, 2, 2)])
+async def test_an_id_is_known_for_a_day_or_as_long_as_set(
+    sim: Simulator, stax: Stax, hours: int, holds: int, kept: int
+) -> None:
+    assert sim.face(StaxFace).rules.keeps_keys_for == timedelta(hours=24)
+    sim.face(StaxFace).rules.keeps_keys_for = timedelta(hours=kept)
     await stax.hold(100, idempotency_id="k1")
     await stax.advance(hours * 3600)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 
 import httpx
 
@@ -32,6 +32,7 @@ from gateways.adapters.sibs.figures import (
 from gateways.adapters.sibs.line import ANSWERED, Line, Site, path_of
 from gateways.adapters.sibs.placing import Placing, known_secrets, may_be_on_its_way
 from gateways.adapters.sibs.problems import NAME, declined, refusal
+from gateways.clock import machine_now
 from gateways.errors import GatewayError, Refused, Undecided
 from gateways.port import Named
 from gateways.wire import Wire, read
@@ -221,7 +222,7 @@ def open_sibs(
     *,
     connections: int,
     transport: httpx.AsyncBaseTransport | None = None,
-    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    now: Callable[[], datetime] = machine_now,
 ) -> Sibs:
     """Put an account together; nothing is sent before the first call."""
     return Sibs(site, wire=Wire(NAME, connections=connections, transport=transport), now=now)
