@@ -165,7 +165,7 @@ def _said_done(seen: Witness, view: Json) -> Iterable[Violation]:
     for each in view["operations"]:
         kind = each["kind"]
         # What the guest was never back for holds nothing, and calling it off frees nothing.
-        off = each["payment_id"] is None and name_of(each) in never_held
+        off = each["payment_id"] not in placed and name_of(each) in never_held
         holds = kind != "release" or (view["authorized"]["amount_minor"] and not off)
         if each["state"] != "done" or kind not in effects or not holds:
             continue

@@ -27,11 +27,15 @@ _LOOK_UP_FOR_S = 900.0
 _FIRST_TRY_S = 60.0
 _DECLINED_S = 1_800.0
 _WAITS_OPEN = frozenset({"authorized", "partially_captured"})
+#: In these states a total was agreed, by one of these.
+_AGREED = _WAITS_OPEN | frozenset({"captured", "released", "expired"})
+_AGREES = frozenset({"authorize", "adjust"})
 
 
 def of_what_is_kept(seen: Witness) -> Iterable[Violation]:
     """Every law of these that was broken, by the first hold that breaks it."""
     yield from _of_the_lists(seen)
+    yield from _waited_for_a_card(seen)
     said: set[tuple[str, str]] = set()
     alone = not any(seen.plan.has(kind) for kind in (*MANY_RUNS, "lie"))
     awake = alone and not any(seen.plan.has(kind) for kind in (*WORKERS_HALT, DEATH, "restore"))
@@ -40,7 +44,8 @@ def of_what_is_kept(seen: Witness) -> Iterable[Violation]:
     for at, hold in all_shown(seen):
         found = [*_of_its_times(at, hold), *_of_its_kept(hold), *_of_its_names(seen, hold)]
         if alone:
-            found += _of_whose_word(seen, hold, words)
+            found += _of_its_bookings(seen, hold)
+            found += [*_of_whose_word(seen, hold, words), *_of_its_total(seen, hold)]
         if awake and not seen.resolved and at < float("inf"):
             found += [*_of_its_hours(at, hold, noted), *_of_who_is_told(at, hold)]
         for law, what in found:
@@ -222,6 +227,52 @@ def _of_its_hours(at: float, hold: Json, noted: Sequence[float]) -> Iterator[tup
     waits = hold["state"] == "action_required" and ends_at
     if waits and at > since_beginning(ends_at) + _SOON_S:
         yield "X7", "it is still the guest's turn, after their time"
+
+
+def _waited_for_a_card(seen: Witness) -> Iterator[Violation]:
+    """After each decline another card may be given for as long as after the first."""
+    view = seen.view
+    if view is None or view["state"] != "abandoned" or not view["operations"]:
+        return
+    asked_for = any(each.name == "release" for each in seen.plan.instructions)
+    if asked_for or seen.resolved or any(map(seen.plan.has, (*MANY_RUNS, "cancel", "lie"))):
+        return
+    last = view["operations"][-1]
+    if (last["kind"], last["state"]) != ("authorize", "declined"):
+        return
+    waited = since_beginning(view["closed_at"]) - since_beginning(last["decided_at"])
+    if waited < _DECLINED_S - A_MOMENT_S:
+        yield Violation("X9", f"{waited:.0f} s after the last decline no card was waited for")
+
+
+def _of_its_total(seen: Witness, hold: Json) -> Iterator[tuple[str, str]]:
+    """What is said to be agreed is what was done last of all that agrees on a total."""
+    if seen.resolved or seen.plan.adopts or hold["state"] not in _AGREED:
+        return
+    agreed = [e for e in hold["operations"] if e["kind"] in _AGREES and e["state"] == "done"]
+    # Several may be decided in one task, one after the other.
+    by_hour = sorted(agreed, key=lambda each: since_beginning(each["decided_at"]))
+    total = by_hour[-1] if by_hour else None
+    said = hold["authorized"]["amount_minor"]
+    if total is not None and said != total["amount"]["amount_minor"]:
+        yield "V15", f"{said} are said to be agreed, and {total['operation_id']} is of another"
+
+
+def _of_its_bookings(seen: Witness, hold: Json) -> Iterator[tuple[str, str]]:
+    """What is done says when the gateway has booked it, and what is known there its name there."""
+    if seen.resolved:
+        return
+    total: int | None = None
+    for each in hold["operations"]:
+        known = each["payment_id"] is not None and each["state"] in DECIDED
+        if known and each["reference"] is None and not seen.plan.adopts:
+            yield "V16", f"{each['operation_id']} is {each['payment_id']}, and goes by no name"
+        is_done, amount = each["state"] == "done", each["amount"]["amount_minor"]
+        # A total that is held already is not sent.
+        if is_done and each["booked_at"] is None and (each["kind"], amount) != ("adjust", total):
+            yield "V16", f"{each['operation_id']} is done, and nobody says when it was booked"
+        if is_done and each["kind"] in _AGREES:
+            total = amount
 
 
 def _was_tried_in_vain(hold: Json) -> bool:

@@ -197,10 +197,10 @@ class Carrier:
         if settled.payment is not None:
             if is_partial(self._record, entry, settled):
                 why = f"approved for {settled.payment.authorized} only, which was released"
-                settled = await self._give_back(entry, settled.payment, why)
+                settled = await self._give_back(entry, settled, settled.payment, why)
             elif self._is_stranded(settled, settled.payment):
                 why = "the answer that says where to send the guest was lost: it was called off"
-                settled = await self._give_back(entry, settled.payment, why)
+                settled = await self._give_back(entry, settled, settled.payment, why)
         self.settle(entry, settled)
 
     def _is_stranded(self, settled: Settled, payment: Payment) -> bool:
@@ -233,7 +233,9 @@ class Carrier:
         self._desk.served(entry)
         self._waiting.tell(decided=entry.kind is OperationKind.AUTHORIZE)
 
-    async def _give_back(self, entry: Entry, payment: Payment, why: str) -> Settled:
+    async def _give_back(
+        self, entry: Entry, settled: Settled, payment: Payment, why: str
+    ) -> Settled:
         """Release what is of no use to the caller, however long it takes; it is a decline."""
         record = self._record
         record.payment_id, record.gateway_reference = payment.payment_id, payment.reference
@@ -248,7 +250,8 @@ class Carrier:
             await self._waiting.until(lambda: False, workflow.now() + RELEASE_EVERY)
         record.end_attention(AttentionReason.RELEASE_REFUSED, AttentionReason.OUTCOME_UNKNOWN)
         record.payment_id = record.gateway_reference = None
-        return Settled(ending=Ending.DECLINED, payment=payment, detail=why)
+        ended = Ending.DECLINED
+        return Settled(ending=ended, payment=payment, detail=why, reference=settled.reference)
 
     async def release_other(self, payment_id: str, for_: Entry) -> bool:
         """Release a hold that stands beside the one that is kept; whether it is gone."""
@@ -265,6 +268,10 @@ class Carrier:
         undone = OperationState.DECLINED if refused else OperationState.NOT_DONE
         release.state = OperationState.DONE if gone else undone
         release.decided_at = workflow.now()
+        if ended is not None and ended.payment is not None:
+            release.payment_id = ended.payment.payment_id
+            release.reference = ended.reference or release.reference
+            release.booked_at = ended.payment.booked_at
         self._desk.served(release)
         told = self._record.attention
         if told is not None and told.operation_id == release.operation_id:
