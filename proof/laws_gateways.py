@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from proof.asks import since_beginning
+from proof.laws_shown import all_shown
 from proof.names import derived_key, derived_reference
 from proof.plan import DEATH, MANY_RUNS, WORKERS_HALT
 from proof.witness import A_MOMENT_S, DECIDED, Violation, Witness, name_of
@@ -28,10 +29,16 @@ _EFFECTS: Mapping[str, Mapping[str, str]] = {
 
 # By then a gateway has booked all that was on its way to it, and has been asked.
 _BOOKED_S = 900.0
+# After so long nothing more is booked of what was sent.
+_PROCESSING_S, _PROCESSING_S_AT = 120.0, {"sibs": 300.0}
 # A look that tells nothing is followed by another after twice the time.
 _LATER = 3
 # With these an answer comes, if late.
 _TELLS = frozenset({"", "late", "answer_late", "delay"})
+# Of another amount, or currency, or none at all: whatever comes, no run may go on with it.
+_NEVER_TAKEN_OVER = frozenset({"more", "unknown"})
+# What is done to a hold once there is one.
+_LATER_ON, _NOT_FOUND = frozenset({"adjust", "capture", "release"}), 404
 # All that becomes of a hold that nobody touches.
 _PLACED_AND_LAPSED = 2
 
@@ -41,7 +48,10 @@ def at_the_gateway(seen: Witness) -> Iterable[Violation]:
     yield from _of_strangers(seen)
     yield from _taken_over(seen)
     knows = not seen.resolved and not any(seen.plan.has(kind) for kind in (*MANY_RUNS, "lie"))
+    if knows:
+        yield from _sent_to_what_there_is(seen)
     if knows and seen.view is not None:
+        yield from _never_held(seen, seen.view)
         yield from _told_of_others(seen, seen.view)
         yield from _said_done(seen, seen.view)
         yield from _moved_as_said(seen, seen.view)
@@ -103,6 +113,7 @@ def _taken_over(seen: Witness) -> Iterable[Violation]:
     is_left = view is not None and view["closed_at"] and not view["authorized"]["amount_minor"]
     if is_left and _was_free_to_take(seen):
         yield Violation("G6", "a hold made elsewhere, open, was left as it was")
+    yield from _taken_over_for_another(seen)
     # SIBS does not show what became of a hold.
     hides = plan.place.gateway == "sibs" and plan.adopts in {"captured", "freed"}
     if seen.happened or plan.accidents or plan.heals_at is None or hides:
@@ -113,6 +124,35 @@ def _taken_over(seen: Witness) -> Iterable[Violation]:
             if taken != (plan.adopts == "open"):
                 said = told.error or (told.answer or {}).get("state")
                 yield Violation("G6", f"a hold made elsewhere, {plan.adopts}, is told as {said}")
+
+
+def _taken_over_for_another(seen: Witness) -> Iterable[Violation]:
+    """A hold of another amount is no run's to go on with; nor, ever, one of another currency.
+
+    A run before this one may have changed its amount, as far as can be known.
+    """
+    plan = seen.plan
+    if plan.adopts not in _NEVER_TAKEN_OVER or _was_vouched_for(seen):
+        return
+    again = any(plan.has(kind) for kind in MANY_RUNS)
+    abroad = {
+        book["payment_id"]
+        for book in (*seen.books, *seen.strange)
+        if book["currency"] != plan.place.currency
+    }
+    for _, hold in all_shown(seen):
+        taken = hold["authorized"]["amount_minor"] and hold["payment_id"]
+        if taken and (taken in abroad or not again):
+            yield Violation("G6", f"a hold made elsewhere, {plan.adopts}, was taken over")
+            return
+
+
+def _was_vouched_for(seen: Witness) -> bool:
+    """Whether a person has said what became of an authorization."""
+    words = (
+        told.instruction.body or {} for told in seen.told if told.instruction.name == "resolve"
+    )
+    return any(str(word.get("operation_id")).startswith("authorize") for word in words)
 
 
 def _was_free_to_take(seen: Witness) -> bool:
@@ -140,6 +180,24 @@ def _told_of_others(seen: Witness, view: Json) -> Iterable[Violation]:
         minor, took = effect["amount_minor"], effect["kind"] == "capture"
         if took and effect["at"] < view["closed_at"] and minor not in ours:
             yield Violation("G2", f"others took {minor}, and nobody was told")
+
+
+def _never_held(seen: Witness, view: Json) -> Iterable[Violation]:
+    """What is called abandoned has never been held, but for what was of no use and given back."""
+    if view["state"] != "abandoned" or seen.plan.adopts:
+        return
+    asked = seen.plan.request["amount"]["amount_minor"]
+    for book in seen.books:
+        placed = next((e for e in book["effects"] if e["kind"] == "authorize"), None)
+        if placed is not None and placed["amount_minor"] == asked:
+            yield Violation("G7", f"{book['payment_id']} was held, and the end is abandoned")
+
+
+def _sent_to_what_there_is(seen: Witness) -> Iterable[Violation]:
+    """Nothing is asked to be done to what the gateway knows nothing of."""
+    for each in seen.exchanges:
+        if each.operation in _LATER_ON and each.status == _NOT_FOUND:
+            yield Violation("G8", f"{each.operation} was sent to {each.path}, and there is none")
 
 
 def _of_others(seen: Witness) -> list[Json]:
@@ -223,7 +281,9 @@ def _stands_alone(seen: Witness, view: Json) -> Iterable[Violation]:
     workflow_id = f"reservation-{plan.request['reservation_id']}"
     name = derived_reference(plan.place, workflow_id, "authorize", placed[-1]["command_id"])
     looks = [e for e in seen.exchanges if e.operation == "look_up" and name in e.path]
-    if not any(since < each.at <= until and each.seen and each.fault in _TELLS for each in looks):
+    # One in haste, before something is taken, may have come before the other hold was booked.
+    since += _PROCESSING_S_AT.get(plan.place.gateway, _PROCESSING_S) - A_MOMENT_S
+    if not any(since <= each.at <= until and each.seen and each.fault in _TELLS for each in looks):
         yield Violation("W10", "nobody has looked whether the hold stands alone")
 
 
