@@ -16,6 +16,8 @@ _DUPLICATES_S = (0.0, 0.0, 0.0, 0.0, 300.0, 86400.0)
 _HALF_A_PAYROC_KEY_S, _HALF_A_STAX_KEY_S = 3.5 * 86400, 1800
 _ADOPTS_SHARE = 0.06
 _ELSEWHERE = (*["open"] * 6, "more", "captured", "freed", "unknown")
+# Accounts at which a hold may be of any currency, and whose own has two digits.
+_TAKES_MANY = frozenset({"payroc", "sibs", "xmoney"})
 _RULES: Mapping[str, Mapping[str, tuple[object, ...]]] = {
     "payroc": {
         "batch_close_at": ("02:00",),
@@ -60,6 +62,10 @@ def duplicates(dice: random.Random) -> float:
     return dice.choice(_DUPLICATES_S)
 
 
-def adopts(dice: random.Random) -> str:
-    """How a hold stands that was made elsewhere and is to be taken over; mostly there is none."""
-    return dice.choice(_ELSEWHERE) if dice.random() < _ADOPTS_SHARE else ""
+def adopts(dice: random.Random, account: str, seed: int) -> str:
+    """How a hold stands that was made elsewhere and is to be taken over; mostly there is none.
+
+    One of another amount is in every other seed one of another currency, where that can be.
+    """
+    drawn = dice.choice(_ELSEWHERE) if dice.random() < _ADOPTS_SHARE else ""
+    return "abroad" if drawn == "more" and account in _TAKES_MANY and seed % 2 else drawn

@@ -189,7 +189,7 @@ class _Drawing:
             strangers=() if calm else strangers(self._dice("strangers"), weather),
             rules=rules_of(self._dice("rules"), self._place.gateway),
             duplicates_s=0.0 if calm else duplicates(self._dice("duplicates")),
-            adopts="" if calm else adopts(self._dice("adopts")),
+            adopts="" if calm else adopts(self._dice("adopts"), self._place.account, self._seed),
             bursts=0.0 if calm else self._dice("bursts").choice(_BURSTS),
             mishaps=mishaps,
         )

@@ -36,7 +36,7 @@ _LATER = 3
 # With these an answer comes, if late.
 _TELLS = frozenset({"", "late", "answer_late", "delay"})
 # Of another amount, or currency, or none at all: whatever comes, no run may go on with it.
-_NEVER_TAKEN_OVER = frozenset({"more", "unknown"})
+_NEVER_TAKEN_OVER = frozenset({"more", "abroad", "unknown"})
 # What is done to a hold once there is one.
 _LATER_ON, _NOT_FOUND = frozenset({"adjust", "capture", "release"}), 404
 # All that becomes of a hold that nobody touches.

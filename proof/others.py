@@ -59,7 +59,8 @@ class Others:
         if how == "unknown":
             return _UNKNOWN[self._plan.place.gateway]
         more = 500 if how == "more" else 0
-        await self._portal.place_hold(amount_minor + more, _ELSEWHERE)
+        currency = _OTHER_CURRENCY if how == "abroad" else None
+        await self._portal.place_hold(amount_minor + more, _ELSEWHERE, currency)
         place = next(b["payment_id"] for b in self._books() if b["reference"] == _ELSEWHERE)
         if how == "captured":
             await self._noted(how, lambda: self._portal.capture(place, amount_minor))
@@ -152,6 +153,8 @@ class Others:
         return {**book, "effects": effects}
 
 
+# As many of it, and of two digits as the others are.
+_OTHER_CURRENCY = "PLN"
 # Of what somebody does to an open hold: a third takes a part, less than a third all.
 _PART, _WHOLE = 0.35, 0.6
 

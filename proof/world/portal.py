@@ -35,17 +35,28 @@ class Portal:
         self._place = place
         self._count = 0
 
-    async def place_hold(self, amount_minor: int, reference: str) -> None:
-        """Place a hold of one's own, on the card that is always approved."""
+    async def place_hold(
+        self, amount_minor: int, reference: str, currency: str | None = None
+    ) -> None:
+        """Place a hold of one's own, on the card that is always approved.
+
+        Args:
+            amount_minor: How much.
+            reference: What it is called.
+            currency: Another one than the account's, of as many digits.
+        """
         card, amount = self._place.card, self._major(amount_minor)
+        currency = currency or self._place.currency
         match self._place.gateway:
             case "payroc":
-                order = {"orderId": reference, "amount": amount_minor, "currency": "USD"}
+                order = {"orderId": reference, "amount": amount_minor, "currency": currency}
                 method = {"type": "secureToken", "token": card["token"]}
                 payment = {"order": order, "paymentMethod": method, **_AT_PAYROC}
                 await self._at_payroc("/payments", payment)
             case "sibs":
-                ordered = await self._at_sibs("/payments", self._at(reference, amount, _AN_ORDER))
+                ordered = await self._at_sibs(
+                    "/payments", self._at(reference, amount, _AN_ORDER, currency)
+                )
                 path = f"/payments/{ordered['transactionID']}/token/purchase"
                 paid = {"tokenInfo": {"value": card["token"], "tokenType": "Card"}}
                 await self._at_sibs(path, paid, f"Digest {ordered['transactionSignature']}")
@@ -56,7 +67,7 @@ class Portal:
             case _:
                 paid = {"cardId": card["token"], "customerId": card["customer_id"]}
                 order = {"amount": amount, "externalOrderId": reference, **paid, **_AT_XMONEY}
-                order["currency"] = self._place.currency
+                order["currency"] = currency
                 await self._at_xmoney("POST", "/order", order)
 
     async def capture(self, payment_id: str, amount_minor: int) -> None:
@@ -88,8 +99,10 @@ class Portal:
     def _major(self, amount_minor: int) -> str:
         return major_of(amount_minor, self._place.digits)
 
-    def _at(self, reference: str, amount: str, more: Mapping[str, object]) -> Mapping[str, object]:
-        told = {"value": amount, "currency": self._place.currency}
+    def _at(
+        self, reference: str, amount: str, more: Mapping[str, object], currency: str | None = None
+    ) -> Mapping[str, object]:
+        told = {"value": amount, "currency": currency or self._place.currency}
         return _follow_up(reference, told, more)
 
     async def _step(self, payment_id: str, verb: str, amount: str) -> None:
