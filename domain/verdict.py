@@ -42,8 +42,10 @@ def may_be_adopted(call: Call, payment: Payment, can: Capabilities) -> bool:
     """Whether an earlier run may have taken over a hold made elsewhere, and gone on from there.
 
     It has not where the hold is still of another amount than was asked for: only an account that
-    changes what is held, and shows that, can have made it so since.
+    changes what is held, and shows that, can have made it so since. The currency nobody changes.
     """
+    if payment.authorized.currency != call.amount.currency:
+        return False
     is_whole = payment.state is PaymentState.OPEN and not payment.captured.amount_minor
     if not can.shows_later or (is_whole and not (can.raises or can.lowers)):
         return payment.state is PaymentState.OPEN and payment.authorized == call.amount
