@@ -45,7 +45,7 @@ _GUARDED = frozenset({"authorize", "release"})
 _NEXT_S = 40.0
 # At SIBS a look shows a hold as it was placed.
 _SHOWS_NOTHING_LATER = frozenset({"sibs"})
-_OK = 200
+_OK, _CREATED = 200, 201
 # Nobody leaves a gateway alone for longer than this, whatever it says.
 _LEFT_ALONE_S = 300
 # Dates are told to the second.
@@ -324,6 +324,8 @@ def _may_go_again(seen: Witness, before: Exchange, at: float) -> bool:
     """Whether what was lost may be sent again under its key, unlooked."""
     keyed = before.operation in seen.plan.place.keyed - _GUARDED
     lost = not before.seen and before.fault != "refused"
+    # An answer that is cut off is none; of a refusal the status is enough.
+    lost |= before.fault == "truncate" and before.status in {_OK, _CREATED}
     undisturbed = not seen.plan.accidents and not seen.resolved
     return keyed and lost and undisturbed and at - before.at < _NEXT_S
 
