@@ -152,8 +152,9 @@ def _refused_by_nobody(seen: Witness, view: Json) -> Iterator[Violation]:
 
 
 def _is_refusal(each: Exchange) -> bool:
-    of_its_own = each.status is not None and _REFUSED_FROM <= each.status < _SERVER_ERRORS
-    return each.fault in {"decline", "stay_pending"} or (of_its_own and each.status not in _UNREAD)
+    status = each.own_status
+    of_its_own = status is not None and _REFUSED_FROM <= status < _SERVER_ERRORS
+    return each.fault in {"decline", "stay_pending"} or (of_its_own and status not in _UNREAD)
 
 
 def _was_changed(seen: Witness) -> bool:

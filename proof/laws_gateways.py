@@ -196,7 +196,7 @@ def _never_held(seen: Witness, view: Json) -> Iterable[Violation]:
 def _sent_to_what_there_is(seen: Witness) -> Iterable[Violation]:
     """Nothing is asked to be done to what the gateway knows nothing of."""
     for each in seen.exchanges:
-        if each.operation in _LATER_ON and each.status == _NOT_FOUND:
+        if each.operation in _LATER_ON and each.own_status == _NOT_FOUND:
             yield Violation("G8", f"{each.operation} was sent to {each.path}, and there is none")
 
 

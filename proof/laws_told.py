@@ -226,7 +226,8 @@ def _is_quick(seen: Witness) -> bool:
 
 def _is_no(each: Exchange) -> bool:
     """Whether the gateway has refused it of its own accord, for whatever that means."""
-    return each.operation != "look_up" and each.status is not None and each.status >= _REFUSED
+    status = each.own_status
+    return each.operation != "look_up" and status is not None and status >= _REFUSED
 
 
 def _unknown_for_a_reason(seen: Witness) -> Iterator[Violation]:

@@ -44,6 +44,9 @@ _REVOKED_FOR = (0, 0, 1, 3, 8)
 _AUTHORIZE_WITHIN_S = 900.0
 # Of the calls over which a worker dies: those that never leave, and those that arrive later.
 _DIES_FIRST, _ARRIVES_AFTER = 0.3, 0.8
+# What a proxy may answer in the gateway's place; of credentials and haste it knows nothing.
+_PAGES = (200, 200, 200, 204, 302, 400, 404, 404, 405, 408, 409, 410, 422, 502, 503)
+_SHOWN = ("page", "page", "nothing")
 _REFUNDING = frozenset({"payroc", "xmoney"})
 
 
@@ -76,6 +79,7 @@ class Sky:
         self._met: set[str] = set()
         self._keys_seen: set[str | None] = set()
         self._keys = random.Random(f"{plan.seed}:credentials")  # noqa: S311 - repeatable by design
+        self._pages = random.Random(f"{plan.seed}:pages")  # noqa: S311 - repeatable by design
         self._revoked = 0
         self._verdicts = random.Random(f"{plan.seed}:verdicts")  # noqa: S311 - repeatable by design
         self.deaths: list[Accident] = []
@@ -262,6 +266,9 @@ class Sky:
                 parameters = {"amount_minor": 1000}
             case "truncate":
                 parameters = {"framing": self._dice.choice(("length", "close"))}
+            case "garbage":
+                status, shows = self._pages.choice(_PAGES), self._pages.choice(_SHOWN)
+                parameters = {"status": status, "shows": shows}
             case _:
                 pass
         return Weather(name, armed=(name, parameters))

@@ -21,6 +21,8 @@ from typing import Literal, cast, get_args
 Framing = Literal["length", "close"]
 # How what was pending ends, once it is decided.
 Ends = Literal["done", "declined"]
+# What stands in an answer's place: a page in HTML, or nothing at all.
+Shows = Literal["page", "nothing"]
 
 
 class Operation(StrEnum):
@@ -82,6 +84,7 @@ PARAMETERS: dict[Fault, tuple[str, ...]] = {
     Fault.THROTTLE: ("retry_after_s",),
     Fault.DELAY: ("delay_s",),
     Fault.TRUNCATE: ("framing",),
+    Fault.GARBAGE: ("status", "shows"),
     Fault.APPROVE_LESS: ("amount_minor",),
     Fault.STAY_PENDING: ("resolve_after_s", "ends"),
 }
@@ -97,6 +100,7 @@ class Armed:
 
     ``retry_after_s`` may be text: a gateway may send a date or nonsense in that header. ``ends`` is
     how what stays pending is decided after ``resolve_after_s``; declined, it never takes effect.
+    ``status`` and ``shows`` are of what somebody on the way puts in the place of an answer.
     """
 
     gateway: str
@@ -109,6 +113,8 @@ class Armed:
     resolve_after_s: float = 60.0
     ends: Ends = "done"
     framing: Framing | None = None
+    status: int = 200
+    shows: Shows = "page"
     cuts: int = field(default=0, compare=False)
 
     def meets(self, gateway: str, operation: Operation) -> bool:
@@ -161,6 +167,8 @@ class Drawn:
 
 _FRAMINGS: tuple[Framing, ...] = get_args(Framing)
 _ENDS: tuple[Ends, ...] = get_args(Ends)
+_SHOWS: tuple[Shows, ...] = get_args(Shows)
+_STATUSES = range(200, 600)
 
 
 class Faults:
@@ -261,6 +269,8 @@ def _armed(gateway: str, operation: str, fault: Fault, told: dict[str, object]) 
             armed.amount_minor = _whole(told, "amount_minor", None)
         case Fault.TRUNCATE:
             armed.framing = _framing(told)
+        case Fault.GARBAGE:
+            armed.status, armed.shows = _status(told), _shows(told)
         case _:
             pass
     return armed
@@ -321,6 +331,21 @@ def _ends(told: dict[str, object]) -> Ends:
         if value == ends:
             return ends
     raise Unclear(f"ends must be one of {', '.join(_ENDS)}; it is {value!r}.")
+
+
+def _status(told: dict[str, object]) -> int:
+    value = told.pop("status", 200)
+    if not isinstance(value, int) or isinstance(value, bool) or value not in _STATUSES:
+        raise Unclear(f"status must be a whole number from 200 to 599; it is {value!r}.")
+    return value
+
+
+def _shows(told: dict[str, object]) -> Shows:
+    value = told.pop("shows", "page")
+    for shows in _SHOWS:
+        if value == shows:
+            return shows
+    raise Unclear(f"shows must be one of {', '.join(_SHOWS)}; it is {value!r}.")
 
 
 def _nothing_left(told: dict[str, object], fault: str) -> None:

@@ -73,7 +73,8 @@ def _afterwards(
         case Fault.TRUNCATE:
             return _cut(request, answer, fault.next_framing())
         case Fault.GARBAGE:
-            return web.Response(text=_PAGE, content_type="text/html")
+            text = _PAGE if fault.shows == "page" else ""
+            return web.Response(status=fault.status, text=text, content_type="text/html")
         case _:
             raise ValueError(f"{fault.fault} does not happen to an answer")
 

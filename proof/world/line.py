@@ -31,7 +31,7 @@ class Exchange:
         worker: Who sent it.
         run_id: For which run.
         arrived_at: When the gateway began with it; None while, or if, it never did.
-        status: Of the answer as the gateway gave it.
+        status: Of the answer as it left the gateway's side.
         seen: Whether the client has the whole of it.
         seen_at: Since when; that may be after the attempt was given up.
         seen_after: The number of the last request that had left by then.
@@ -55,6 +55,11 @@ class Exchange:
     seen_after: int | None = None
     fault: str = ""
     retry_after: str = ""
+
+    @property
+    def own_status(self) -> int | None:
+        """The status that the gateway gave; None where a page of another's stood in its place."""
+        return None if self.fault == "garbage" else self.status
 
     @property
     def key(self) -> str | None:

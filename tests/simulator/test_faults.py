@@ -78,6 +78,19 @@ async def test_a_truncated_answer_is_a_short_body_or_a_broken_one(payroc: Payroc
     assert len(await payroc.books()) == 2
 
 
+@pytest.mark.parametrize("shows", ["page", "nothing"])
+async def test_what_stands_in_the_place_of_an_answer_has_a_status_of_its_own(
+    payroc: Payroc, shows: str
+) -> None:
+    await payroc.arm("authorize", "garbage", status=404, shows=shows)
+
+    answer = await send(payroc, new_key())
+
+    assert answer.status_code == 404
+    assert answer.text.startswith("<!DOCTYPE html>") == (shows == "page")
+    assert len(await payroc.books()) == 1
+
+
 @pytest.mark.parametrize("framing", ["close", "length"])
 async def test_the_framing_of_a_truncated_answer_can_be_chosen(
     payroc: Payroc, framing: str
@@ -404,6 +417,8 @@ TYPO = {"gateway": "payroc", "operation": "capture", "fault": "explode"}
         ({"fault": "delay", "delay_s": -1}, "delay_s"),
         ({"fault": "delay", "delay_s": "1"}, "delay_s"),
         ({"fault": "truncate", "framing": "chunked"}, "framing"),
+        ({"fault": "garbage", "status": 99}, "status"),
+        ({"fault": "garbage", "shows": "a picture"}, "shows"),
         ({"fault": "stay_pending", "ends": "well"}, "ends"),
         ({"fault": "throttle", "retry_after_s": None}, "retry_after_s"),
         ({"fault": "throttle", "retry_after_s": "a\r\nb"}, "retry_after_s"),
