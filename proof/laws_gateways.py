@@ -271,9 +271,10 @@ def _stands_alone(seen: Witness, view: Json) -> Iterable[Violation]:
     if not placed:
         return
     since = since_beginning(placed[-1]["decided_at"])
-    ends = [each["requested_at"] for each in view["operations"]]
-    ends = [since_beginning(at) for at in (*ends, view["closed_at"]) if at]
-    until = min((at for at in ends if at > since), default=since)
+    # What has waited for the authorization may come in the same instant.
+    following = view["operations"][view["operations"].index(placed[-1]) + 1 :]
+    ends = [*(each["requested_at"] for each in following), view["closed_at"]]
+    until = min((since_beginning(at) for at in ends if at), default=since)
     # Where the gateway does not answer it is looked for later, and later again.
     met = [each.at for each in seen.exchanges if each.fault and since < each.at < until]
     if until < since + _BOOKED_S + _LATER * (max(met, default=since) - since):

@@ -195,12 +195,14 @@ class Carrier:
         # From the reset on, and not in the replayed part before it: it decides what is done next.
         self._record.was_reset = self.courier.was_reset
         if settled.payment is not None:
+            # Kept also where what it names is given back.
+            entry.reference = settled.reference or entry.reference
             if is_partial(self._record, entry, settled):
                 why = f"approved for {settled.payment.authorized} only, which was released"
-                settled = await self._give_back(entry, settled, settled.payment, why)
+                settled = await self._give_back(entry, settled.payment, why)
             elif self._is_stranded(settled, settled.payment):
                 why = "the answer that says where to send the guest was lost: it was called off"
-                settled = await self._give_back(entry, settled, settled.payment, why)
+                settled = await self._give_back(entry, settled.payment, why)
         self.settle(entry, settled)
 
     def _is_stranded(self, settled: Settled, payment: Payment) -> bool:
@@ -233,9 +235,7 @@ class Carrier:
         self._desk.served(entry)
         self._waiting.tell(decided=entry.kind is OperationKind.AUTHORIZE)
 
-    async def _give_back(
-        self, entry: Entry, settled: Settled, payment: Payment, why: str
-    ) -> Settled:
+    async def _give_back(self, entry: Entry, payment: Payment, why: str) -> Settled:
         """Release what is of no use to the caller, however long it takes; it is a decline."""
         record = self._record
         record.payment_id, record.gateway_reference = payment.payment_id, payment.reference
@@ -250,8 +250,7 @@ class Carrier:
             await self._waiting.until(lambda: False, workflow.now() + RELEASE_EVERY)
         record.end_attention(AttentionReason.RELEASE_REFUSED, AttentionReason.OUTCOME_UNKNOWN)
         record.payment_id = record.gateway_reference = None
-        ended = Ending.DECLINED
-        return Settled(ending=ended, payment=payment, detail=why, reference=settled.reference)
+        return Settled(ending=Ending.DECLINED, payment=payment, detail=why)
 
     async def release_other(self, payment_id: str, for_: Entry) -> bool:
         """Release a hold that stands beside the one that is kept; whether it is gone."""
