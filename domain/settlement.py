@@ -45,10 +45,7 @@ def settle(record: Record, entry: Entry, settled: Settled, now: datetime) -> Non
         return
     entry.decided_at = now
     entry.detail = settled.detail
-    entry.reference = settled.reference or entry.reference
-    if settled.payment is not None:
-        entry.payment_id = settled.payment.payment_id
-        entry.booked_at = settled.payment.booked_at
+    note_booking(entry, settled)
     entry.state = _state_of(record, entry, settled)
     _no_longer_unknown(record, entry, now)
     match entry.kind:
@@ -60,6 +57,14 @@ def settle(record: Record, entry: Entry, settled: Settled, now: datetime) -> Non
             _captured(record, entry, settled, now)
         case OperationKind.RELEASE:
             _released(record, entry, settled, now)
+
+
+def note_booking(entry: Entry, settled: Settled) -> None:
+    """What an operation goes by at the gateway, and when that has booked it."""
+    entry.reference = settled.reference or entry.reference
+    if settled.payment is not None:
+        entry.payment_id = settled.payment.payment_id
+        entry.booked_at = settled.payment.booked_at
 
 
 def _no_longer_unknown(record: Record, entry: Entry, now: datetime) -> None:

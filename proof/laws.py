@@ -103,8 +103,7 @@ def _is_open_since(seen: Witness, at: float, until: float) -> float | None:
     if closed_at is not None and since_beginning(closed_at) <= until:
         return None
     # While it is the guest's turn nobody else has anything to do.
-    asks = seen.happened["require_action"] or seen.happened["stay_pending"]
-    guest = asks or seen.plan.request["payment_method"] == seen.plan.place.challenged
+    guest = seen.asks_the_guest or seen.happened["stay_pending"]
     hours = (
         since_beginning(each["requested_at"])
         for each in seen.view["operations"]
@@ -172,9 +171,9 @@ def _asked_whom(seen: Witness) -> Iterable[Violation]:
     Where the merchant acts alone nobody is there to ask.
     """
     plan = seen.plan
-    if seen.happened or plan.accidents or plan.heals_at is None or plan.adopts:
+    if not seen.all_went_well or plan.adopts:
         return
-    if plan.request["payment_method"] != plan.place.challenged:
+    if not plan.is_challenged:
         return
     is_there = plan.request.get("initiator", "customer") == "customer"
     for told in seen.told:

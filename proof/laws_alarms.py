@@ -58,7 +58,7 @@ def _in_calm(seen: Witness) -> Iterator[Violation]:
     """Where nothing has gone wrong nobody is needed: a guest who stays away is nothing wrong."""
     plan = seen.plan
     lacks = "lists_after" in plan.rules or plan.known_life_s > plan.life_s
-    if seen.happened or plan.accidents or plan.heals_at is None or plan.adopts or lacks:
+    if not seen.all_went_well or plan.adopts or lacks:
         return
     called = seen.attentions - {"expiring_soon"}
     if called:

@@ -386,8 +386,7 @@ def _at_its_hour(seen: Witness, view: Json) -> Iterator[Violation]:
         if each["kind"] == "release" and each["state"] in {"declined", "not_done"}:
             return  # it is tried again each hour, whoever asked for it
         is_by_plan = name_of(each) == "deadline"
-        was_asked = seen.plan.request["payment_method"] == seen.plan.place.challenged
-        guest = view["authorized_at"] is None or was_asked
+        guest = view["authorized_at"] is None or seen.plan.is_challenged
         if is_by_plan and not guest and hours:
             early = min(hours) - since_beginning(each["requested_at"])
             if early > 1 and view["state"] != "abandoned" and not seen.happened["require_action"]:

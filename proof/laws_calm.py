@@ -44,10 +44,9 @@ def _is_calm(seen: Witness) -> bool:
     plan = seen.plan
     # A list that lacks what is new is no calm.
     lacks = "lists_after" in plan.rules
-    calm = not (seen.happened or plan.accidents or lacks) and plan.heals_at is not None
-    if not calm or plan.known_life_s > plan.life_s:
+    if lacks or not seen.all_went_well or plan.known_life_s > plan.life_s:
         return False
-    if plan.scripted or plan.request["payment_method"] == plan.place.challenged:
+    if plan.scripted or plan.is_challenged:
         return False
     # A card that is given when the hour is past is held, and freed at once.
     asked = [plan.request, *(each.body or {} for each in plan.instructions)]

@@ -29,8 +29,6 @@ _EFFECTS: Mapping[str, Mapping[str, str]] = {
 
 # By then a gateway has booked all that was on its way to it, and has been asked.
 _BOOKED_S = 900.0
-# After so long nothing more is booked of what was sent.
-_PROCESSING_S, _PROCESSING_S_AT = 120.0, {"sibs": 300.0}
 # A look that tells nothing is followed by another after twice the time.
 _LATER = 3
 # With these an answer comes, if late.
@@ -116,7 +114,7 @@ def _taken_over(seen: Witness) -> Iterable[Violation]:
     yield from _taken_over_for_another(seen)
     # SIBS does not show what became of a hold.
     hides = plan.place.gateway == "sibs" and plan.adopts in {"captured", "freed"}
-    if seen.happened or plan.accidents or plan.heals_at is None or hides:
+    if not seen.all_went_well or hides:
         return
     for told in seen.told:
         if told.instruction.name == "authorized" and not told.instruction.body:
@@ -283,7 +281,7 @@ def _stands_alone(seen: Witness, view: Json) -> Iterable[Violation]:
     name = derived_reference(plan.place, workflow_id, "authorize", placed[-1]["command_id"])
     looks = [e for e in seen.exchanges if e.operation == "look_up" and name in e.path]
     # One in haste, before something is taken, may have come before the other hold was booked.
-    since += _PROCESSING_S_AT.get(plan.place.gateway, _PROCESSING_S) - A_MOMENT_S
+    since += plan.place.processing_s - A_MOMENT_S
     if not any(since <= each.at <= until and each.seen and each.fault in _TELLS for each in looks):
         yield Violation("W10", "nobody has looked whether the hold stands alone")
 

@@ -90,8 +90,6 @@ def _of_what_was_open(seen: Witness, view: Json) -> Iterator[Violation]:
     halts = any(seen.plan.has(kind) for kind in (*WORKERS_HALT, DEATH, "lie"))
     if halts or seen.resolved:
         return
-    card = seen.plan.request["payment_method"]
-    asks = seen.happened["require_action"] or card == seen.plan.place.challenged
     new_plan = any(each.name == "reschedule" for each in seen.plan.instructions)
     due = since_beginning(view["deadline"]) if view["deadline"] and not new_plan else None
     since = 0.0
@@ -103,7 +101,7 @@ def _of_what_was_open(seen: Witness, view: Json) -> Iterator[Violation]:
             told_by = min(told_by, max(due, since + _FIRST_TRY_S))
         told_by += _SOON_S
         # An unknown adjust does not delay the plan, of whose own operation a person is told.
-        other = each["kind"] == "adjust" or (each["kind"] == "authorize" and asks)
+        other = each["kind"] == "adjust" or (each["kind"] == "authorize" and seen.asks_the_guest)
         if not other and told_by < until and not _listed(seen, told_by).get("CardholdAttention"):
             what = f"{each['operation_id']} was open from {since:.0f} to {until:.0f} s"
             yield Violation("L9", f"{what}, and nobody was told by {told_by:.0f} s")

@@ -397,8 +397,6 @@ def _never_less(seen: Witness) -> Iterator[Violation]:
 def _not_meanwhile(seen: Witness, view: Json) -> Iterator[Violation]:
     """What is to be adjusted or captured while an outcome is unknown is refused, and not kept."""
     given = given_names(seen.plan)
-    card = seen.plan.request["payment_method"]
-    asks = seen.happened["require_action"] or card == seen.plan.place.challenged
     for number, asked in enumerate(seen.plan.instructions):
         came = seen.sent_at.get(number)
         # Who asks again, once the outcome is known, is heard.
@@ -414,7 +412,7 @@ def _not_meanwhile(seen: Witness, view: Json) -> Iterator[Violation]:
             unknown_at = max(since + _FIRST_TRY_S, came)
             if other in own or until is None or turn < since_beginning(until):
                 continue
-            if other["kind"] == "authorize" and asks:
+            if other["kind"] == "authorize" and seen.asks_the_guest:
                 continue  # while it is the guest's turn, or is looked at, it is not unknown
             if since_beginning(until) > unknown_at + _TASKS_S:
                 what = f"{asked} was carried out, and {other['operation_id']} was unknown"

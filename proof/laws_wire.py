@@ -29,9 +29,6 @@ _ON_ITS_WAY_S = 180.0
 _BESIDE_IT_S = 45.0
 #: Half of how long a gateway's keys live.
 _KEY_S = 3.5 * DAY
-#: After this long a gateway has booked what it was sent, by our own default; SIBS takes longer.
-_PROCESSING_S = 120.0
-_PROCESSING_S_AT = {"sibs": 300.0}
 # The first try has so long, at least and at most: of an answer in that very instant the server may
 # not hear.
 _FIRST_TRY_S, _AT_ONCE_S, _JUST_THEN_S = (10.0, 40.0), 0.001, 5.0
@@ -355,11 +352,11 @@ def _again(
             yield Violation("W4", f"{each.operation} was sent again {how}, and no look between")
         elif each.at - since > _KEY_S:
             yield Violation("W5", f"{each.operation} was sent again under a key that is dead")
-    elif not keyed and not heard and not _may_go_at_once(seen, each):
-        processing = _PROCESSING_S_AT.get(place.gateway, _PROCESSING_S)
-        if looked_at < before.at + 0.95 * processing:
-            waited = looked_at - before.at
-            yield Violation("W6", f"{each.operation} was sent again {waited:.0f} s after a loss")
+        return
+    is_soon = looked_at < before.at + 0.95 * place.processing_s
+    if is_soon and not keyed and not heard and not _may_go_at_once(seen, each):
+        waited = looked_at - before.at
+        yield Violation("W6", f"{each.operation} was sent again {waited:.0f} s after a loss")
 
 
 def _may_go_at_once(seen: Witness, each: Exchange) -> bool:

@@ -215,10 +215,9 @@ def _releases_wanted(plan: Plan, book: Json, seen: Witness) -> Iterable[Violatio
     if seen.happened["approve_less"] or seen.happened["require_action"] or seen.resolved:
         return
     # A run that has forgotten that the guest was back waits for them in vain.
-    is_asked = plan.request["payment_method"] == plan.place.challenged
-    if is_asked and any(plan.has(kind) for kind in ("reset", "reset_alone", "restore")):
+    if plan.is_challenged and any(plan.has(kind) for kind in ("reset", "reset_alone", "restore")):
         return
-    if is_asked and _their_time_was_over(seen):
+    if plan.is_challenged and _their_time_was_over(seen):
         return
     for effect in own(book):
         if effect["kind"] == "release" and not _is_about_due(plan, book, effect):

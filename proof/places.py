@@ -12,6 +12,8 @@ ENVIRONMENT = "proof"
 #: How many digits the minor unit of a currency has, where they are not two.
 DIGITS: Mapping[str, int] = {"JPY": 0, "KWD": 3}
 
+_PROCESSING_S, _PROCESSING_S_AT = 120.0, {"sibs": 300.0}
+
 
 @dataclass(frozen=True)
 class Place:
@@ -48,6 +50,11 @@ class Place:
     def digits(self) -> int:
         """How many digits the minor unit of its currency has."""
         return digits_of(self.currency)
+
+    @property
+    def processing_s(self) -> float:
+        """After this long a gateway has booked what it was sent, as we take it to by default."""
+        return _PROCESSING_S_AT.get(self.gateway, _PROCESSING_S)
 
     def operation(self, method: str, path: str) -> str:
         """What a request is for, by its method and path."""

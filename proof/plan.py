@@ -106,6 +106,11 @@ class Plan:
         return not self.accidents and (not self.rate or not self.weather) and meets_none
 
     @property
+    def is_challenged(self) -> bool:
+        """Whether the first card is one whose owner is sent to 3-D Secure."""
+        return self.request["payment_method"] == self.place.challenged
+
+    @property
     def adopts_in_vain(self) -> bool:
         """Whether the hold that is to be taken over may be gone: the start is refused for it."""
         again = self.has("terminate_and_start") or self.has("second_cluster")

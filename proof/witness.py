@@ -134,6 +134,17 @@ class Witness:
         return *self.reset_at.values(), *self.restored_at
 
     @property
+    def all_went_well(self) -> bool:
+        """Whether nothing has gone wrong, with anybody, from the beginning to the end."""
+        plan = self.plan
+        return not (self.happened or plan.accidents) and plan.heals_at is not None
+
+    @property
+    def asks_the_guest(self) -> bool:
+        """Whether it may have been the guest's turn."""
+        return self.plan.is_challenged or bool(self.happened["require_action"])
+
+    @property
     def over_at(self) -> float:
         """When the hold was closed, or else the world ended, in the world's seconds."""
         closed_at = self.view["closed_at"] if self.view else None

@@ -14,7 +14,7 @@ import random
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal, cast, get_args
+from typing import Literal, TypeVar, cast, get_args
 
 # An answer cut in the middle: "length" promises the whole of it (the client sees the connection
 # break), "close" promises nothing (the client sees a short body and no error).
@@ -23,6 +23,8 @@ Framing = Literal["length", "close"]
 Ends = Literal["done", "declined"]
 # What stands in an answer's place: a page in HTML, or nothing at all.
 Shows = Literal["page", "nothing"]
+
+T = TypeVar("T", bound=str)
 
 
 class Operation(StrEnum):
@@ -264,13 +266,14 @@ def _armed(gateway: str, operation: str, fault: Fault, told: dict[str, object]) 
             armed.delay_s = _seconds(told, "delay_s", armed.delay_s)
         case Fault.STAY_PENDING:
             armed.resolve_after_s = _seconds(told, "resolve_after_s", armed.resolve_after_s)
-            armed.ends = _ends(told)
+            armed.ends = _choice(told, "ends", _ENDS, armed.ends)
         case Fault.APPROVE_LESS:
             armed.amount_minor = _whole(told, "amount_minor", None)
         case Fault.TRUNCATE:
             armed.framing = _framing(told)
         case Fault.GARBAGE:
-            armed.status, armed.shows = _status(told), _shows(told)
+            armed.status = _status(told)
+            armed.shows = _choice(told, "shows", _SHOWS, armed.shows)
         case _:
             pass
     return armed
@@ -316,21 +319,21 @@ def _retry_after(told: dict[str, object]) -> float | str:
 
 
 def _framing(told: dict[str, object]) -> Framing | None:
-    value = told.pop("framing", None)
-    for framing in _FRAMINGS:
-        if value == framing:
-            return framing
-    if value is None:
+    if told.get("framing") is None:
+        told.pop("framing", None)
         return None
-    raise Unclear(f"framing must be one of {', '.join(_FRAMINGS)}; it is {value!r}.")
+    framing: Framing = _choice(told, "framing", _FRAMINGS)
+    return framing
 
 
-def _ends(told: dict[str, object]) -> Ends:
-    value = told.pop("ends", "done")
-    for ends in _ENDS:
-        if value == ends:
-            return ends
-    raise Unclear(f"ends must be one of {', '.join(_ENDS)}; it is {value!r}.")
+def _choice(
+    told: dict[str, object], name: str, known: tuple[T, ...], default: T | None = None
+) -> T:
+    value = told.pop(name, default)
+    for each in known:
+        if value == each:
+            return each
+    raise Unclear(f"{name} must be one of {', '.join(known)}; it is {value!r}.")
 
 
 def _status(told: dict[str, object]) -> int:
@@ -338,14 +341,6 @@ def _status(told: dict[str, object]) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value not in _STATUSES:
         raise Unclear(f"status must be a whole number from 200 to 599; it is {value!r}.")
     return value
-
-
-def _shows(told: dict[str, object]) -> Shows:
-    value = told.pop("shows", "page")
-    for shows in _SHOWS:
-        if value == shows:
-            return shows
-    raise Unclear(f"shows must be one of {', '.join(_SHOWS)}; it is {value!r}.")
 
 
 def _nothing_left(told: dict[str, object], fault: str) -> None:

@@ -15,7 +15,7 @@ from domain.lifecycle import Event
 from domain.outcome import Payment
 from domain.patience import between_rounds, hours_that_count
 from domain.record import RELEASE_EVERY, Entry, Record
-from domain.settlement import is_partial, settle
+from domain.settlement import is_partial, note_booking, settle
 from workflows import timing
 from workflows.courier import Courier, Errand, Rung
 from workflows.desk import Desk
@@ -254,9 +254,7 @@ class Carrier:
         release.state = OperationState.DONE if gone else undone
         release.decided_at = workflow.now()
         if ended is not None and ended.payment is not None:
-            release.payment_id = ended.payment.payment_id
-            release.reference = ended.reference or release.reference
-            release.booked_at = ended.payment.booked_at
+            note_booking(release, ended)
         self._desk.served(release)
         told = self._record.attention
         if told is not None and told.operation_id == release.operation_id:
