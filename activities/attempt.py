@@ -5,12 +5,14 @@ A look that guards an act may share its activity.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
 from temporalio.exceptions import ApplicationError
 
+from activities.beats import is_given_up
 from activities.declared import Failure
 from activities.failing import Failing
 from activities.situation import Situation
@@ -272,6 +274,10 @@ class Attempt:
             raise self._failing.unsent(str(error), Failure.UNAUTHORIZED) from None
         except ApplicationError:
             raise
+        except asyncio.CancelledError:
+            if not is_given_up():
+                raise
+            raise self._failing.given_up(gateway) from None
         except GatewayError as error:
             # A cause may hold a credential.
             raise self._failing.at_the_gateway(error, gateway) from None

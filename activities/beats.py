@@ -1,4 +1,7 @@
-"""What an attempt of an activity leaves for the next one, in its heartbeat."""
+"""What an attempt of an activity and Temporal tell each other on the way.
+
+An attempt leaves word for the next one in its heartbeat; Temporal calls off what it has given up.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,15 @@ SENT = "sent"
 def left_by(info: activity.Info) -> list[object]:
     """What the attempt before has left, if anything."""
     return [_plain(each) for each in info.heartbeat_details]
+
+
+def is_given_up() -> bool:
+    """Whether Temporal has called this attempt off because it no longer waits for it.
+
+    As after a standstill of the process. The SDK would tell it with a traceback.
+    """
+    told = activity.cancellation_details()
+    return told is not None and (told.timed_out or told.not_found)
 
 
 def _plain(left: object) -> object:

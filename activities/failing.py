@@ -57,6 +57,15 @@ class Failing:
         """Of a look that could tell nothing yet."""
         return self._failed("the gateway has not decided yet", Failure.STILL_PENDING)
 
+    def given_up(self, gateway: Gateway) -> ApplicationError:
+        """Of an attempt that may have sent it, and that Temporal no longer waits for.
+
+        It is heard all the same where the server was away as the attempt's time ended.
+        """
+        again = self._situation.is_harmless_again(gateway)
+        kind = Failure.NO_ANSWER if again else Failure.UNDECIDED
+        return self._failed("Temporal has given the attempt up", kind)
+
     def unforeseen(self, error: Exception) -> ApplicationError:
         """Of an error that nobody foresaw: unknown, told by its kind and place, not its text."""
         where = traceback.extract_tb(error.__traceback__)[-1]

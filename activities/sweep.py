@@ -21,6 +21,7 @@ from temporalio.converter import DataConverter
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from temporalio.service import RPCError, RPCStatusCode
 
+from activities.beats import is_given_up
 from activities.declared import SWEEP_ACCOUNT, SWEEP_ACCOUNTS, Failure
 from cardhold.errors import CardholdError
 from cardhold.fields import Instant, instant_text
@@ -92,6 +93,10 @@ class Sweeps:
             ) from None  # its cause may hold a credential
         except (CardholdError, NoAnswer) as error:
             raise _failed(f"Temporal: {error}", Failure.NOT_SENT) from None
+        except asyncio.CancelledError:
+            if not is_given_up():
+                raise
+            raise _failed("Temporal has given the comparison up", Failure.NOT_SENT) from None
 
 
 class _Closed(Filter):

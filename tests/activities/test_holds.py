@@ -128,6 +128,13 @@ async def left_by(told: Sequence[object]) -> Sequence[object]:
     return await data_converter.decode(payloads)
 
 
+def at_noon(server: object = None) -> ActivityEnvironment:
+    """Where an attempt is made, which begins at noon by the server's clock."""
+    environment = ActivityEnvironment(client=cast("Client | None", server))
+    environment.info = replace(environment.info, started_time=NOW, scheduled_time=NOW)
+    return environment
+
+
 async def attempt(  # noqa: PLR0913 - everything that an attempt may differ in, by name.
     gateway: Scripted,
     of: Call,
@@ -146,14 +153,11 @@ async def attempt(  # noqa: PLR0913 - everything that an attempt may differ in, 
     the machine's clock says that the attempt is late.
     """
     holds = Holds({"bank": gateway}, look_first=look_first, machine_clock=lambda: machine_clock)
-    activity_type = LOOK_UP if look_up else of.kind.value
-    environment = ActivityEnvironment(client=cast("Client | None", server))
+    environment = at_noon(server)
     environment.info = replace(
         environment.info,
         attempt=number,
-        activity_type=activity_type,
-        started_time=NOW,
-        scheduled_time=NOW,
+        activity_type=LOOK_UP if look_up else of.kind.value,
         heartbeat_details=[*(await left_by(told or []))],
     )
     if told is not None:

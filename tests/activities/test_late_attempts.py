@@ -15,9 +15,12 @@ from typing import Any
 
 import pytest
 from temporalio import activity, workflow
+from temporalio.activity import ActivityCancellationDetails
 from temporalio.client import AsyncActivityCancelledError, Client
 from temporalio.common import RawValue, RetryPolicy
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from temporalio.service import RPCError, RPCStatusCode
+from temporalio.testing import ActivityEnvironment
 from temporalio.worker import (
     ActivityInboundInterceptor,
     ExecuteActivityInput,
@@ -28,10 +31,23 @@ from temporalio.worker import (
 
 from activities.declared import Failure
 from activities.holds import Holds
+from activities.sweep import Sweeps
 from domain.calls import Call, Ending, Settled
+from domain.capabilities import Capabilities
+from domain.findings import SweepOf
 from domain.outcome import Approved, Outcome
-from gateways.port import Named
-from tests.activities.test_holds import NOW, TAKEN, Scripted, attempt, call, failure
+from gateways.port import Listed, Named
+from tests.activities.test_holds import (
+    KEYS,
+    NO_KEYS,
+    NOW,
+    TAKEN,
+    Scripted,
+    at_noon,
+    attempt,
+    call,
+    failure,
+)
 from tests.workflows.stack import our_client
 from worker.embedded import EmbeddedTemporal
 
@@ -103,6 +119,16 @@ def _ahead() -> datetime:
     return datetime.now(UTC) + OFF
 
 
+class Hangs(Patient):
+    """Leaves its first caller without an answer for ever."""
+
+    async def capture(self, named: Named) -> Outcome:
+        answer = await super().capture(named)
+        if len(self.asked) == 1:
+            await asyncio.Event().wait()
+        return answer
+
+
 @pytest.mark.parametrize("machine_clock", [_right, _ahead])
 async def test_what_temporal_no_longer_waits_for_is_not_sent(
     skipping_server: EmbeddedTemporal, machine_clock: Callable[[], datetime]
@@ -124,6 +150,79 @@ async def test_what_temporal_no_longer_waits_for_is_not_sent(
 
     assert settled.ending is Ending.DONE
     assert gateway.asked == ["capture c"]
+
+
+async def test_an_attempt_that_was_given_up_ends_in_one_line(
+    skipping_server: EmbeddedTemporal, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = our_client(await Client.connect(skipping_server.address))
+    gateway, name = Hangs(), f"given-up-{uuid.uuid4().hex}"
+    async with Worker(
+        client,
+        task_queue=name,
+        workflows=[OneCapture],
+        activities=Holds({"bank": gateway}).all,
+        workflow_runner=UnsandboxedWorkflowRunner(),
+    ):
+        settled = await client.execute_workflow(OneCapture.run, call(), id=name, task_queue=name)
+        async with asyncio.timeout(20):
+            while not any("capture" in line for line in caplog.messages):
+                await asyncio.sleep(0.1)
+
+    assert settled.ending is Ending.DONE
+    assert [record.exc_info for record in caplog.records if record.exc_info] == []
+    assert "Temporal has given the attempt up" in caplog.text
+
+
+class CallsOff(Scripted):
+    """A gateway in whose call, and in whose list, Temporal calls the attempt off."""
+
+    def __init__(self, environment: ActivityEnvironment, why: str, can: Capabilities) -> None:
+        super().__init__([], can)
+        self._environment, self._why = environment, ActivityCancellationDetails(**{why: True})
+
+    async def capture(self, named: Named) -> Outcome:
+        return await self._until_called_off(named)
+
+    async def open_holds(self, since: datetime, until: datetime, page: str | None = None) -> Listed:
+        return await self._until_called_off(since, until, page)
+
+    async def _until_called_off(self, *_of: object) -> Any:
+        self._environment.cancel(self._why)
+        await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize("why", ["timed_out", "not_found"])
+@pytest.mark.parametrize(("can", "kind"), [(KEYS, "NoAnswer"), (NO_KEYS, "Undecided")])
+async def test_what_was_given_up_may_have_been_sent(why: str, can: Capabilities, kind: str) -> None:
+    environment = at_noon()
+    holds = Holds({"bank": CallsOff(environment, why, can)}, machine_clock=lambda: NOW)
+    with pytest.raises(ApplicationError, match="given the attempt up") as caught:
+        await environment.run(holds.capture, call())
+
+    assert (caught.value.type, caught.value.category) == (kind, ApplicationErrorCategory.BENIGN)
+
+
+@pytest.mark.parametrize("why", ["timed_out", "not_found"])
+async def test_a_comparison_that_was_given_up_is_made_anew(
+    skipping_server: EmbeddedTemporal, why: str
+) -> None:
+    environment = at_noon(our_client(await Client.connect(skipping_server.address)))
+    sweeps = Sweeps({"bank": CallsOff(environment, why, KEYS)})
+    of = SweepOf(account="bank", at=NOW, quarantine=OFF)
+    with pytest.raises(ApplicationError, match="given the comparison up") as caught:
+        await environment.run(sweeps.compare, of)
+
+    assert not caught.value.non_retryable
+    assert caught.value.category is ApplicationErrorCategory.BENIGN
+
+
+@pytest.mark.parametrize("why", ["cancel_requested", "worker_shutdown"])
+async def test_what_somebody_calls_off_ends_as_called_off(why: str) -> None:
+    environment = at_noon()
+    holds = Holds({"bank": CallsOff(environment, why, KEYS)}, machine_clock=lambda: NOW)
+    with pytest.raises(asyncio.CancelledError):
+        await environment.run(holds.capture, call())
 
 
 class Says:
