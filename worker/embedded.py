@@ -17,6 +17,7 @@ import sys
 import sysconfig
 import tempfile
 from asyncio.subprocess import PIPE, Process
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -29,8 +30,8 @@ from worker import lifeline, settings
 from worker.cannot_start import CannotStart
 
 HOST = "127.0.0.1"
-#: How often it is started in all, where somebody takes its ports.
-STARTS = 3
+# How often it is started in all, where somebody takes its ports.
+_STARTS = 3
 #: It says so once all its services run; the front end answers up to 0.4 s before that (measured).
 ALL_RUNS = "Server: "
 # Below this much of a wait a first start on a busy machine fails for no reason; measured: half
@@ -80,7 +81,7 @@ class Options:
     time_skipping: bool = False
 
 
-class _PortLost(CannotStart):
+class PortLost(CannotStart):
     """Between the look for free ports, ours or the server's, and its binding somebody took one."""
 
 
@@ -126,14 +127,7 @@ class EmbeddedTemporal:
         The server takes further ports for itself, and somebody may be quicker: then it is started
         again. A port of ours that somebody listens on is said at once.
         """
-        for start in range(STARTS):
-            try:
-                await self._start()
-            except _PortLost:
-                if start == STARTS - 1:
-                    raise
-            else:
-                return
+        await started(self._start)
 
     async def _start(self) -> None:
         program = temporal_program()
@@ -205,7 +199,7 @@ class EmbeddedTemporal:
         words = self._words()
         lost = [line for line in words if has_lost_a_port(line)]
         last = (lost or words or ["it said nothing"])[-1][:_COMPLAINT_MAX].rstrip(".")
-        kind = _PortLost if lost else CannotStart
+        kind = PortLost if lost else CannotStart
         return kind(f"The embedded Temporal server ended at once: {last}.")
 
     def _words(self) -> list[str]:
@@ -215,6 +209,18 @@ class EmbeddedTemporal:
         log = self._log.fileno()
         lines = os.pread(log, os.fstat(log).st_size, 0).decode(errors="replace").split("\n")
         return [line.strip() for line in lines if line.strip()]
+
+
+async def started(start: Callable[[], Awaitable[None]]) -> None:
+    """Start a server, and start it again where it fails with `PortLost`; not for ever."""
+    for starts_left in reversed(range(_STARTS)):
+        try:
+            await start()
+        except PortLost:
+            if not starts_left:
+                raise
+        else:
+            return
 
 
 def has_lost_a_port(said: str) -> bool:

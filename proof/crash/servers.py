@@ -23,10 +23,11 @@ from worker.cannot_start import CannotStart
 from worker.embedded import (
     ALL_RUNS,
     HOST,
-    STARTS,
     Options,
+    PortLost,
     has_lost_a_port,
     server_arguments,
+    started,
     temporal_program,
 )
 from worker.main import runtime_for
@@ -97,15 +98,7 @@ class Server(_Mortal):
         Raises:
             CannotStart: The program is missing, or gave up.
         """
-        for starts_left in reversed(range(STARTS)):
-            try:
-                await self._start()
-            except CannotStart:
-                if not starts_left or not has_lost_a_port(self.child.said()):
-                    raise
-                await self.child.over()
-            else:
-                return
+        await started(self._start)
 
     async def _start(self) -> None:
         port = _free_port()
@@ -146,7 +139,11 @@ class Server(_Mortal):
                     if ALL_RUNS in self.child.said() and await _answers(address):
                         return
                     await asyncio.sleep(_STEP_S)
-        raise CannotStart(f"The embedded Temporal server did not get ready: {self.child.last()}.")
+        why = f"The embedded Temporal server did not get ready: {self.child.last()}."
+        if not has_lost_a_port(self.child.said()):
+            raise CannotStart(why)
+        await self.child.over()
+        raise PortLost(why)
 
 
 class Gateways(_Mortal):
