@@ -9,6 +9,7 @@ not kept.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import ssl
@@ -107,7 +108,10 @@ class Wire:
     """A bounded number of connections to one gateway; the one used last is used next.
 
     Each is a transport of its own: one httpx pool searches all of its connections at every
-    request, and is several times slower at thirty at once (`tests/gateways/bench_wire.py`).
+    request, and is several times slower at thirty at once (`tests/gateways/bench_wire.py`). One
+    whose exchange came to no answer is not used again: a time-out that strikes at the instant at
+    which httpcore puts a connection away leaves it taken for ever (seen with 1.0.9, which guards
+    that instant from anyio's cancellations and not from asyncio's own).
 
     Args:
         gateway: The gateway's name, for error messages.
@@ -123,8 +127,10 @@ class Wire:
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._gateway = gateway
-        self._lines = _lines(connections) if transport is None else [transport] * connections
-        self._idle = list(self._lines)
+        self._stand_in = transport
+        self._idle = [transport or _line() for _ in range(connections)]
+        self._lines = set(self._idle)
+        self._closing = set[asyncio.Task[None]]()
         # Fair, where a LifoQueue lets newcomers overtake those who wait: 40 ms against 600 ms in
         # the 99th percentile of 64 under way on 32 connections.
         self._turn = asyncio.Semaphore(connections)
@@ -143,11 +149,12 @@ class Wire:
             Undecided: More came than we read.
         """
         await self._wait_for_turn(until)
-        line = self._idle.pop()
+        line, is_of_use = self._idle.pop(), False
         try:
             ended = await self._exchange(line, request, until)
+            is_of_use = isinstance(ended, Answer)
         finally:
-            self._idle.append(line)
+            self._idle.append(line if is_of_use else self._in_place_of(line))
             self._turn.release()
         if isinstance(ended, GatewayError):
             raise ended  # outside of any handler: no error of httpx hangs on to it
@@ -157,6 +164,17 @@ class Wire:
         """Close every connection; a request under way ends without an answer."""
         for line in self._lines:
             await line.aclose()
+        await asyncio.gather(*self._closing)
+
+    def _in_place_of(self, line: httpx.AsyncBaseTransport) -> httpx.AsyncBaseTransport:
+        if line is self._stand_in:
+            return line
+        closing = asyncio.create_task(_closed(line))
+        self._closing.add(closing)
+        closing.add_done_callback(self._closing.discard)
+        new = _line()
+        self._lines ^= {line, new}
+        return new
 
     async def _wait_for_turn(self, until: float) -> None:
         now = asyncio.get_running_loop().time()
@@ -176,8 +194,9 @@ class Wire:
         if left_s <= 0:
             return trouble(self._gateway, Seen.NO_TIME_LEFT)
         # httpx counts per step and restarts at every byte: only the connection is left to it, with
-        # a third of the time each for TCP and TLS. `timeout_at` ends everything else.
-        request.extensions["timeout"] = {"connect": min(CONNECT_S_MAX, left_s / 3)}
+        # a third of the time each for its pool, TCP and TLS. `timeout_at` ends everything else.
+        connect_s = min(CONNECT_S_MAX, left_s / 3)
+        request.extensions["timeout"] = {"pool": connect_s, "connect": connect_s}
         try:
             async with asyncio.timeout_at(until):
                 return await self._received(request, await line.handle_async_request(request))
@@ -237,12 +256,15 @@ def _trust() -> ssl.SSLContext:
     return httpx.create_ssl_context(verify=True, trust_env=False)
 
 
-def _lines(connections: int) -> list[httpx.AsyncBaseTransport]:
+def _line() -> httpx.AsyncBaseTransport:
     alone = httpx.Limits(max_connections=1, keepalive_expiry=KEEP_ALIVE_S)
-    return [
-        httpx.AsyncHTTPTransport(verify=_trust(), trust_env=False, limits=alone, retries=0)
-        for _ in range(connections)
-    ]
+    return httpx.AsyncHTTPTransport(verify=_trust(), trust_env=False, limits=alone, retries=0)
+
+
+async def _closed(line: httpx.AsyncBaseTransport) -> None:
+    # Nobody waits for what it brought, and an end in disorder is an end.
+    with contextlib.suppress(Exception):
+        await line.aclose()
 
 
 async def _raw(response: httpx.Response) -> bytes | None:

@@ -7,7 +7,9 @@ verdict. "Not sent" is checked against what the server saw.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gzip
+import itertools
 import json
 import tracemalloc
 import zlib
@@ -29,6 +31,8 @@ from tests.gateways.loopback import (
     unused_port,
 )
 
+# A call that ends by itself before it is cut short has been cut at every tick by then.
+_ENDED_FIRST = 3
 GOLDEN = json.dumps({"id": 'one " quote, one \\', "items": [{"amount": 1}], "note": "}"}).encode()
 
 
@@ -252,6 +256,34 @@ async def test_a_cancelled_call_gives_its_connection_back() -> None:
         with pytest.raises(asyncio.CancelledError):
             await call
         assert (await wire.send(request("POST", quick, headers={}), until=late)).status == 200
+        await wire.close()
+
+
+async def test_a_call_that_ends_at_any_tick_leaves_the_connection_of_use_to_the_next() -> None:
+    async def at_once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while not reader.at_eof():
+            writer.write(http(b"{}"))
+            with contextlib.suppress(asyncio.IncompleteReadError):
+                await reader.readuntil(b"\r\n\r\n")
+
+    async with served(at_once) as url:
+        wire, loop = Wire("northbank", connections=1), asyncio.get_running_loop()
+
+        def call() -> asyncio.Task[Answer]:
+            asked = request("GET", url, headers={})
+            return asyncio.create_task(wire.send(asked, until=loop.time() + 2))
+
+        ended_first = 0
+        for ticks in itertools.count():
+            cut_short = call()
+            for _ in range(ticks):
+                await asyncio.sleep(0)
+            ended_first += cut_short.done()
+            cut_short.cancel()
+            await asyncio.wait([cut_short])
+            assert (await call()).status == 200, f"cut short after {ticks} ticks"
+            if ended_first == _ENDED_FIRST:
+                break
         await wire.close()
 
 
