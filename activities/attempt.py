@@ -249,6 +249,25 @@ class Attempt:
             capabilities=can,
         )
 
+    def _without_an_account(self) -> Settled:
+        """Nothing can be sent from here: another worker may be of a newer configuration."""
+        detail = f"gateway must be a configured account, and '{self._call.account}' is none"
+        if not self._is_surely_the_first_card():
+            raise self._failing.unsent(detail, Failure.NOT_SENT)
+        return self._not_done(detail, ErrorType.INVALID_REQUEST, "gateway")
+
+    def _without_credentials(self, told: str) -> Settled:
+        # Somebody may mend the credentials before the hold lapses; a guest does not wait, but for
+        # one made elsewhere nobody has to, and it goes on blocking their card.
+        if self._call.adopts or not self._is_surely_the_first_card():
+            raise self._failing.unsent(told, Failure.UNAUTHORIZED) from None
+        return self._not_done(told)
+
+    def _is_surely_the_first_card(self) -> bool:
+        """Whether a hold is to be placed, and nobody may have placed it before."""
+        places = self._call.kind is OperationKind.AUTHORIZE
+        return places and self._situation.is_surely_the_first
+
     async def _translated(self, attempt: Callable[[Gateway], Awaitable[Settled]]) -> Settled:
         """Make an attempt, and say its end in Temporal's terms.
 
@@ -257,8 +276,7 @@ class Attempt:
         """
         gateway = self._situation.gateway
         if gateway is None:
-            detail = f"gateway must be a configured account, and '{self._call.account}' is none"
-            return self._not_done(detail, ErrorType.INVALID_REQUEST, "gateway")
+            return self._without_an_account()
         try:
             return await attempt(gateway)
         except Refused as error:
@@ -266,12 +284,7 @@ class Attempt:
             authorizes = self._call.kind is OperationKind.AUTHORIZE
             return self._not_done(str(error), None if authorizes else error.error)
         except Unauthorized as error:
-            # Somebody may mend the credentials before the hold lapses; a guest does not wait, but
-            # for one made elsewhere nobody has to, and it goes on blocking their card.
-            places = self._call.kind is OperationKind.AUTHORIZE and not self._call.adopts
-            if places and self._situation.is_surely_the_first:
-                return self._not_done(str(error))
-            raise self._failing.unsent(str(error), Failure.UNAUTHORIZED) from None
+            return self._without_credentials(str(error))
         except ApplicationError:
             raise
         except asyncio.CancelledError:

@@ -485,10 +485,30 @@ async def test_a_refusal_on_the_first_attempt_is_final(
 
 async def test_an_account_that_is_not_configured_sends_nothing() -> None:
     gateway = Scripted([])
-    settled = await attempt(gateway, call(account="nobody"))
+    settled = await attempt(gateway, call(OperationKind.AUTHORIZE, account="nobody"))
 
     assert (settled.ending, settled.field) == (Ending.NOT_DONE, "gateway")
+    assert settled.error is ErrorType.INVALID_REQUEST
     assert gateway.asked == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "number", "more"),
+    [
+        (OperationKind.AUTHORIZE, 2, {}),
+        (OperationKind.AUTHORIZE, 1, {"look_up": True}),
+        (OperationKind.CAPTURE, 1, {"look_up": True}),
+        (OperationKind.CAPTURE, 1, {}),
+        (OperationKind.RELEASE, 3, {}),
+    ],
+)
+async def test_a_worker_without_the_account_decides_nothing_of_what_may_stand(
+    kind: OperationKind, number: int, more: dict[str, Any]
+) -> None:
+    failed = await failure(Scripted([]), call(kind, account="nobody"), number, **more)
+
+    assert failed.type == Failure.NOT_SENT
+    assert not failed.non_retryable
 
 
 @pytest.mark.parametrize(
