@@ -124,11 +124,10 @@ class _Comparison:
         # The gateway is asked first: one without a list costs nothing more. A reservation that
         # changes in between is found to have changed just now, and is not judged.
         holds = await self._open_holds()
-        known = await self._known()
-        known = await self._asked(holds, known)
         can = self._listing.capabilities
         lapses_after = None if can.shows_expiry else can.hold_window
         rules = Rules(self._of.at, self._of.quarantine, lapses_after)
+        known = await self._asked(holds, await self._known(), rules)
         findings, counts = compare(holds, known, rules)
         first = [await self._checked(finding) for finding in findings[:_FINDINGS_MAX]]
         return AccountReport(
@@ -207,10 +206,12 @@ class _Comparison:
         kind = OperationKind.AUTHORIZE
         return OperationName(self._of.account, environment, id_, kind, command_id).reference()
 
-    async def _asked(self, holds: Sequence[OpenHold], known: Sequence[Known]) -> list[Known]:
+    async def _asked(
+        self, holds: Sequence[OpenHold], known: Sequence[Known], rules: Rules
+    ) -> list[Known]:
         """The same, with what those say themselves that have to be asked."""
         asked = {one.workflow_id: one for one in known}
-        for one in to_ask(holds, known)[:_ASKED_MAX]:
+        for one in to_ask(holds, known, rules)[:_ASKED_MAX]:
             activity.heartbeat()
             asked[one.workflow_id] = await self._told(one)
         return list(asked.values())

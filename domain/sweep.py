@@ -87,19 +87,23 @@ class Rules:
         """Whether this was within the quarantine; what has no date may have been."""
         return instant is None or instant > self.at - self.quarantine
 
-    def is_lapsed(self, held: OpenHold) -> bool:
-        """Whether nothing can be held any more, whatever the gateway shows."""
+    def is_lapsed(self, held: OpenHold, owner: Known | None) -> bool:
+        """Whether nothing can be held any more, whatever the gateway shows.
+
+        A caller may know that theirs lives longer than the scheme's rule says.
+        """
         if self.lapses_after is None or held.booked_at is None:
             return False
-        return held.booked_at + self.lapses_after <= self.at
+        said = owner.hold.expires_at if owner and owner.hold else None
+        return (said or held.booked_at + self.lapses_after) <= self.at
 
 
-def to_ask(holds: Sequence[OpenHold], known: Sequence[Known]) -> list[Known]:
+def to_ask(holds: Sequence[OpenHold], known: Sequence[Known], rules: Rules) -> list[Known]:
     """The reservations that have to say themselves how they stand.
 
-    Those of which one side says that they hold something, and the other does not just so; and,
-    while a hold belongs to nobody, those whose it may be: another card's after a decline, or one
-    made elsewhere.
+    Those of which one side says that they hold something, and the other does not just so; those
+    that nobody keeps, and whose hold may live on past the scheme's rule; and, while a hold belongs
+    to nobody, those whose it may be: another card's after a decline, or one made elsewhere.
     """
     index = _Index(known)
     shown = {each.workflow_id: held for held in holds if (each := index.owner(held))}
@@ -115,7 +119,13 @@ def to_ask(holds: Sequence[OpenHold], known: Sequence[Known]) -> list[Known]:
     others = [one for one in known if one.workflow_id not in shown and not one.holds_money]
     broken = [one for one in others if one.run is Run.BROKEN and _may_own(one, lost)]
     rest = [one for one in others if one.run is not Run.BROKEN and _may_own(one, named)]
-    return [*unlike, *broken, *rest]
+    owned = ((held, index.owner(held)) for held in holds)
+    late = [
+        one
+        for held, one in owned
+        if one is not None and one.run is Run.BROKEN and rules.is_lapsed(held, one)
+    ]
+    return [*unlike, *late, *broken, *rest]
 
 
 def compare(
@@ -126,18 +136,24 @@ def compare(
 
 
 class _Index:
-    """Whose hold it is: by our own names, and by the gateway's where the reservation was asked."""
+    """Whose hold it is: by our own names, and by the gateway's where the reservation was asked.
+
+    A hold whose run was ended may have been taken over by another reservation: who keeps it counts.
+    """
 
     def __init__(self, known: Iterable[Known]) -> None:
         self._by_name: dict[str, Known] = {}
         self._by_id: dict[str, Known] = {}
-        for one in known:
+        for one in sorted(known, key=lambda one: one.run is Run.KEPT):
             self._by_name.update(dict.fromkeys(one.names, one))
             self._by_id.update(dict.fromkeys(_payment_ids(one), one))
 
     def owner(self, held: OpenHold) -> Known | None:
         by_name = None if held.reference is None else self._by_name.get(held.reference)
-        return by_name or self._by_id.get(held.payment_id)
+        by_id = self._by_id.get(held.payment_id)
+        if by_id is not None and by_id.run is Run.KEPT:
+            return by_id
+        return by_name or by_id
 
 
 @dataclass(slots=True)
@@ -146,16 +162,23 @@ class _Comparison:
     rules: Rules
     findings: list[Finding] = field(default_factory=list[Finding])
     counts: dict[str, int] = field(default_factory=dict[str, int])
+    some_may_keep_more: bool = False
+    """A reservation holds what the gateway does not show by its name, and has not said what."""
 
     def judged(
         self, holds: Sequence[OpenHold], known: Sequence[Known]
     ) -> tuple[list[Finding], Counts]:
+        owned = [(held, self.index.owner(held)) for held in holds]
         shown: dict[str, list[OpenHold]] = {}
-        for held in holds:
-            owner = self.index.owner(held)
+        for held, owner in owned:
             if owner is not None and owner.run is Run.KEPT:
                 shown.setdefault(owner.workflow_id, []).append(held)
-            elif self._is_to_judge(held, owner):
+        self.some_may_keep_more = any(
+            one.holds_money and one.hold is None and one.workflow_id not in shown for one in known
+        )
+        for held, owner in owned:
+            is_kept = owner is not None and owner.run is Run.KEPT
+            if not is_kept and self._is_to_judge(held, owner):
                 self._unkept(held, owner)
         for one in known:
             if one.workflow_id in shown or one.holds_money:
@@ -165,7 +188,7 @@ class _Comparison:
     def _is_to_judge(self, held: OpenHold, owner: Known | None) -> bool:
         if owner is None and not held.is_named_by_us:
             self._count("foreign")
-        elif self.rules.is_lapsed(held):
+        elif self.rules.is_lapsed(held, owner):
             self._count("lapsed")
         elif self.rules.is_young(held.booked_at) and (owner is None or owner.run is not Run.BROKEN):
             self._count("young")
@@ -189,7 +212,7 @@ class _Comparison:
         if held.reference not in owner.names or held.booked_at is None:
             return Step.REPORT
         fresh = self.rules.is_young(held.booked_at) or self.rules.is_young(owner.ended_at)
-        return Step.WAIT if fresh else Step.RELEASE
+        return Step.WAIT if fresh or self.some_may_keep_more else Step.RELEASE
 
     def _kept(self, one: Known, shown: Sequence[OpenHold]) -> None:
         """A running reservation, and all that the gateway shows as held for it."""

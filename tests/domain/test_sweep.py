@@ -93,6 +93,10 @@ class Case:
 
 
 LATE = replace(RULES, lapses_after=timedelta(minutes=90))
+# Has taken over what the run of another reservation has placed.
+RESCUER = replace(
+    known(), workflow_id="reservation-2", reservation_id="2", names=frozenset({OTHER})
+)
 ATTENTION = {"reason": "external_change", "since": OLD, "operation_id": None, "detail": "changed"}
 CASES = {
     "nothing anywhere": Case([], []),
@@ -176,6 +180,23 @@ CASES = {
         [shown(), shown(payment_id="P2")], [asked()], [("differs", "look")]
     ),
     "taken over, and kept": Case([shown(reference="order-7")], [asked()], counts={"agreed": 1}),
+    "of a run that was ended, and taken over by one that goes on": Case(
+        [shown()], [replace(RESCUER, hold=said()), known(Run.BROKEN)], counts={"agreed": 1}
+    ),
+    "of a run that was ended and asked, and taken over by one that goes on": Case(
+        [shown()],
+        [replace(RESCUER, hold=said()), replace(known(Run.BROKEN), hold=said())],
+        counts={"agreed": 1},
+    ),
+    "of a run that was ended, and perhaps taken over by one that cannot be asked": Case(
+        [shown()], [known(Run.BROKEN), RESCUER], [("abandoned", "waits")], counts={"unasked": 1}
+    ),
+    "of a run that was ended, and lives longer than the rule says": Case(
+        [shown()],
+        [replace(known(Run.BROKEN), hold=said(expires_at=NOW + QUARANTINE))],
+        [("abandoned", "release")],
+        rules=LATE,
+    ),
 }  # fmt: skip
 
 
@@ -244,14 +265,19 @@ ASKED: dict[str, tuple[list[OpenHold], Known, bool]] = {
 @pytest.mark.parametrize("name", ASKED)
 def test_only_who_may_know_more_is_asked(name: str) -> None:
     holds, one, is_asked = ASKED[name]
-    assert to_ask(holds, [one]) == ([one] if is_asked else [])
+    assert to_ask(holds, [one], RULES) == ([one] if is_asked else [])
+
+
+def test_one_that_nobody_keeps_says_how_long_its_hold_lives() -> None:
+    broken = known(Run.BROKEN)
+    assert to_ask([shown()], [broken], LATE) == [broken]
 
 
 def test_those_that_hold_money_are_asked_first() -> None:
     broken = replace(known(Run.BROKEN), workflow_id="reservation-2", names=frozenset({"C" * 24}))
     settled = replace(known(Run.SETTLED), workflow_id="reservation-3", names=frozenset({"D" * 24}))
     kept = known()
-    assert to_ask([LOST], [settled, broken, kept]) == [kept, broken, settled]
+    assert to_ask([LOST], [settled, broken, kept], RULES) == [kept, broken, settled]
 
 
 def finding(step: Step, *, since: datetime = NOW) -> Finding:
