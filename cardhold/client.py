@@ -101,7 +101,7 @@ class Client(Verbs):
             return await self._started_before(request)
         except NoAnswer as error:
             raise await self._unknown(request.reservation_id, error) from error
-        return hold or await self.hold(request.reservation_id)
+        return hold or await self._started(request)
 
     async def authorized(self, reservation_id: str) -> Hold:
         """Wait until the authorization is decided, or the guest has to act."""
@@ -207,15 +207,26 @@ class Client(Verbs):
         with _readable("Temporal does not answer"):
             return await self._runs.list(which or Filter(), limit=limit, page=page)
 
+    async def _started(self, request: HoldRequest) -> Hold:
+        """The hold of a run whose answer nobody waits for, if the same request started it."""
+        hold = await self.hold(request.reservation_id)
+        await self._must_have_started(request, hold)
+        return hold
+
     async def _started_before(self, request: HoldRequest) -> Hold:
         """The answer of a run that is closed, if the same request started it."""
         name = request.reservation_id
         with _undecided(f"start {name} again"):
             end = await self._runs.end(_run_of(name))
-            first = await self._runs.request(_run_of(name))
-        if first is not None and first.fingerprint() != request.fingerprint():
-            raise Conflict(f"reservation {name} was started with another request", hold=end.hold)
+        await self._must_have_started(request, end.hold)
         return end.settled(name)
+
+    async def _must_have_started(self, request: HoldRequest, hold: Hold | None) -> None:
+        name = request.reservation_id
+        with _undecided(f"start {name} again"):
+            first = await self._runs.request(_run_of(name))
+        if first is not None and not first.says_the_same_as(request):
+            raise Conflict(f"reservation {name} was started with another request", hold=hold)
 
     async def _ask(self, reservation_id: str, name: str, message: Message) -> Hold:
         """An update that a settled hold answers as well as a running one."""

@@ -377,4 +377,7 @@ def _run_word(status: int) -> str:
 def _money(amount_minor: int | None, currency: str | None) -> Money | None:
     if amount_minor is None or currency is None:
         return None
-    return Money(amount_minor=amount_minor, currency=currency)
+    try:
+        return Money(amount_minor=amount_minor, currency=currency)
+    except ValidationError:
+        return None  # whoever starts a run may set these attributes before the run does

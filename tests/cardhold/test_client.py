@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import time
+import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from temporalio import client as temporal
+from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
 
 import cardhold
 from cardhold import Capture, Client, Filter, Hold, HoldRequest, HoldState, OperationState
 from cardhold.errors import BY_TYPE
-from cardhold.names import workflow_id
+from cardhold.names import WORKFLOW_TYPE, workflow_id
 
 Request = Callable[..., HoldRequest]
 
@@ -39,6 +41,20 @@ async def test_a_start_that_is_not_waited_for_answers_with_the_hold_as_it_stands
     hold = await client.start(request, wait=False)
 
     assert hold.reservation_id == request.reservation_id
+
+
+async def test_another_request_is_a_conflict_though_nobody_waits_for_the_answer(
+    client: Client, request_for: Request
+) -> None:
+    request = request_for(description="never decided")
+    first = await client.start(request, wait=False)
+    assert await client.start(request, wait=False) == first
+
+    other = request_for(reservation_id=request.reservation_id, amount="900.00 USD")
+    with pytest.raises(cardhold.Conflict, match="another request") as caught:
+        await client.start(other, wait=False)
+
+    assert caught.value.hold == first
 
 
 async def test_a_start_without_an_answer_is_an_unknown_outcome_that_shows_the_hold(
@@ -366,6 +382,26 @@ async def test_a_list_narrows_on_the_server_and_reads_rows_from_search_attribute
     assert row.closed_at is None
 
 
+@pytest.mark.parametrize("strange", [{"CardholdCurrency": "usd"}, {"CardholdRemaining": -1}])
+async def test_a_row_that_somebody_filled_in_hides_no_other(
+    client: Client, request_for: Request, misbehaving: temporal.Client, strange: dict[str, object]
+) -> None:
+    property_ = f"strange-{uuid.uuid4().hex}"
+    told = {"CardholdProperty": property_, "CardholdCurrency": "USD", "CardholdRemaining": 0}
+    await misbehaving.start_workflow(
+        WORKFLOW_TYPE,
+        args=[{}],
+        id=f"reservation-{property_}",
+        task_queue="nobody",
+        search_attributes=_attributes({**told, **strange}),
+    )
+    request = request_for(property=property_)
+    await client.start(request)
+
+    rows = await _eventually(client, Filter(property=property_), count=2)
+    assert {row.remaining and str(row.remaining) for row in rows} == {None, "0.00 USD"}
+
+
 async def test_a_list_pages(client: Client, request_for: Request) -> None:
     for _ in range(3):
         await client.start(request_for(property="paged"))
@@ -386,6 +422,17 @@ async def _eventually(client: Client, which: Filter, *, count: int = 1) -> tuple
             return rows
         await asyncio.sleep(0.1)
     raise AssertionError(f"visibility never showed {count} rows for {which.query()}")
+
+
+def _attributes(told: dict[str, object]) -> TypedSearchAttributes:
+    return TypedSearchAttributes(
+        [
+            SearchAttributePair(SearchAttributeKey.for_int(name), value)
+            if isinstance(value, int)
+            else SearchAttributePair(SearchAttributeKey.for_keyword(name), str(value))
+            for name, value in told.items()
+        ]
+    )
 
 
 async def _is_absent(server: temporal.Client, name: str) -> bool:
