@@ -175,13 +175,18 @@ def _placed_at(
 
 
 def _adjusted(record: Record, entry: Entry, settled: Settled, now: datetime) -> None:
-    if entry.state is OperationState.DONE:
-        record.ledger.authorize(entry.amount.amount_minor)
+    ledger, total_minor = record.ledger, entry.amount.amount_minor
+    is_done = entry.state is OperationState.DONE
+    if is_done:
+        # Less than was captured since, by a person's word say, it cannot have been in our books.
+        ledger.authorize(max(total_minor, ledger.captured_minor))
+        if total_minor < ledger.captured_minor and settled.payment is not None:
+            note_external(record, settled.payment, now)
     if record.life.state is HoldState.ADJUSTING:  # a deadline may have overtaken it
         record.life.move(Event.STAND)
-    elif record.ledger.captured_minor and not record.ledger.remaining_minor:
+    elif ledger.captured_minor and not ledger.remaining_minor:
         record.life.move(Event.SETTLE)  # what it lowered the hold to, the deadline has captured
-    if entry.state is not OperationState.DONE:
+    if not is_done:
         _note_change(record, settled, now)
     elif record.external is not None or settled.ending is Ending.CHANGED:
         # What the gateway showed before is of yesterday: these are the figures to adopt.

@@ -116,17 +116,21 @@ class Desk:
         """What the operation moved by the person's word: its own amount where they name none.
 
         Raises:
-            Problem: InvalidRequest: more was never held, so no capture can have taken it.
+            Problem: InvalidRequest: more was never held, so no capture can have taken it; or less
+                than was captured, so no adjust can have made it the total.
         """
-        if command.amount is None or command.outcome is ResolvedOutcome.NOT_DONE:
+        if command.outcome is ResolvedOutcome.NOT_DONE:
             return entry.amount.plain()
-        ledger = self._record.ledger
-        if entry.kind is OperationKind.CAPTURE:
-            at_most = ledger.remaining_minor
-            if command.amount.amount_minor > at_most:
-                message = f"amount must be at most what is held, {ledger.money(at_most)}"
-                raise Problem(ErrorType.INVALID_REQUEST, message, field="amount")
-        return command.amount.plain()
+        told, ledger, must = command.amount or entry.amount, self._record.ledger, None
+        held, taken = ledger.remaining_minor, ledger.captured_minor
+        is_named = command.amount is not None
+        if entry.kind is OperationKind.CAPTURE and is_named and told.amount_minor > held:
+            must = f"at most what is held, {ledger.money(held)}"
+        elif entry.kind is OperationKind.ADJUST and told.amount_minor < taken:
+            must = f"the new total, at least what is captured, {ledger.money(taken)}"
+        if must is not None:
+            raise Problem(ErrorType.INVALID_REQUEST, f"amount must be {must}", field="amount")
+        return told.plain()
 
     def _settled(self, entry: Entry, command: Resolve) -> Settled:
         detail = f"resolved as {command.outcome} by {command.operator}: {command.reason}"

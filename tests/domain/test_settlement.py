@@ -199,6 +199,22 @@ def test_an_adjust_that_a_release_has_overtaken_moves_no_state_any_more() -> Non
     assert (record.life.state, record.ledger.remaining_minor) == (S.AUTHORIZED, 150_00)
 
 
+def test_an_adjust_below_what_was_captured_meanwhile_is_told_and_owes_nothing() -> None:
+    record = held()
+    [adjusting] = begin(record, Adjust.model_validate({"amount": "60.00 USD"}))
+    adjusting.state = OperationState.UNKNOWN
+    [capturing] = begin(record, PART)
+    capturing.amount = usd(80_00)
+    done(record, capturing)
+
+    shown = payment(authorized=60_00)
+    done(record, adjusting, shown)
+
+    assert (record.life.state, money(record)) == (S.CAPTURED, (80_00, 80_00, 0, 0, 0))
+    assert record.has_attention(A.EXTERNAL_CHANGE)
+    assert record.external == shown
+
+
 def test_a_hold_can_lapse_while_an_adjust_is_unknown() -> None:
     record = held()
     [entry] = begin(record, RAISE)
