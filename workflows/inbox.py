@@ -168,6 +168,10 @@ class Inbox:
         own = tried.kind is OperationKind.AUTHORIZE if ask is None else tried in ask.entries
         return not own
 
+    def has(self, command_id: str) -> bool:
+        """Whether an instruction goes by this name already."""
+        return command_id in self._by_id
+
     def known(self, new: Ask, in_vain: Problem | None) -> Ask | None:
         """The instruction that already goes by the name of a new one.
 

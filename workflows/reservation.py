@@ -49,6 +49,7 @@ from workflows.intake import (
     shown_name,
 )
 from workflows.keeper import Keeper
+from workflows.room import must_have_room_for
 from workflows.waiting import through_a_cancellation
 
 # What never waits for its turn.
@@ -260,10 +261,12 @@ class Reservation:
             raise failure(problem_of(error), keeper.record.hold()) from None
 
     def _check(self, model: type[Command], payloads: Sequence[object]) -> None:
-        """Refuse an update that is wrong in itself, before it leaves a trace in the history."""
+        """Refuse an update that is wrong in itself, or too much, before it leaves a trace."""
         keeper = self._running()
         try:
-            self._command(keeper, model, payloads)
+            command, command_id = self._command(keeper, model, payloads)
+            if not keeper.inbox.has(command_id):
+                must_have_room_for(command)
         except Problem as problem:
             raise failure(problem, keeper.record.hold()) from None
 
