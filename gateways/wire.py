@@ -162,7 +162,7 @@ class Wire:
 
     async def close(self) -> None:
         """Close every connection; a request under way ends without an answer."""
-        for line in self._lines:
+        for line in tuple(self._lines):  # an exchange that this ends has its line replaced
             await line.aclose()
         await asyncio.gather(*self._closing)
 

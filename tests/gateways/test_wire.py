@@ -287,6 +287,19 @@ async def test_a_call_that_ends_at_any_tick_leaves_the_connection_of_use_to_the_
         await wire.close()
 
 
+async def test_to_close_ends_what_is_under_way_without_an_answer() -> None:
+    async with served(silent) as url:
+        wire, loop = Wire("northbank", connections=8), asyncio.get_running_loop()
+        calls = [
+            asyncio.create_task(wire.send(request("POST", url, headers={}), until=loop.time() + 5))
+            for _ in range(5)
+        ]
+        await asyncio.sleep(0.1)
+        await wire.close()
+        ended = await asyncio.gather(*calls, return_exceptions=True)
+    assert [type(each) for each in ended] == [NoAnswer] * len(calls)
+
+
 async def test_without_a_free_connection_nothing_is_sent() -> None:
     async with served(silent) as url:
         wire = Wire("northbank", connections=1)
