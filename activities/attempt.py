@@ -75,19 +75,33 @@ class Attempt:
         return await self._translated(self._look_up)
 
     async def _authorize(self, gateway: Gateway) -> Settled:
-        method = self._call.payment_method
-        if method is None or method.kind not in gateway.capabilities.payment_methods:
-            kind = method.kind if method else "no payment method"
-            detail = f"payment_method.kind '{kind}' is not taken by account '{self._call.account}'"
-            return self._not_done(detail, ErrorType.NOT_SUPPORTED, "payment_method.kind")
-        if not gateway.capabilities.lets_return_to(self._call.return_url):
-            detail = "return_url must be on a host that the account allows"
-            return self._not_done(detail, ErrorType.INVALID_REQUEST, "return_url")
+        wrong = self._wrong_here(gateway.capabilities)
+        if wrong is not None:
+            return await self._never_sent_here(gateway, wrong)
         if self._call.adopts:
             return self._adopted(await gateway.look_up(self._named), gateway.capabilities)
         if self._call.send_by is not None and self._situation.now >= self._call.send_by:
             return await self._too_late(gateway, self._call.send_by)
         return await self._send(gateway)
+
+    def _wrong_here(self, can: Capabilities) -> Settled | None:
+        """Why this account never takes such an authorization."""
+        method = self._call.payment_method
+        if method is None or method.kind not in can.payment_methods:
+            kind = method.kind if method else "no payment method"
+            detail = f"payment_method.kind '{kind}' is not taken by account '{self._call.account}'"
+            return self._not_done(detail, ErrorType.NOT_SUPPORTED, "payment_method.kind")
+        if not can.lets_return_to(self._call.return_url):
+            detail = "return_url must be on a host that the account allows"
+            return self._not_done(detail, ErrorType.INVALID_REQUEST, "return_url")
+        return None
+
+    async def _never_sent_here(self, gateway: Gateway, wrong: Settled) -> Settled:
+        """A worker of another configuration may have sent it all the same."""
+        if not self._situation.may_have_been_sent:
+            return wrong
+        found = await self._looked_before(gateway, self._call.absent_after)
+        return wrong if found.ending is Ending.ABSENT else found
 
     async def _too_late(self, gateway: Gateway, send_by: datetime) -> Settled:
         """Send nothing any more; but an earlier attempt may have, or a run before this one."""

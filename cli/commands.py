@@ -121,7 +121,11 @@ def reschedule(
 @click.argument("operation_id", metavar="OPERATION")
 @click.argument("outcome", type=one_of(ResolvedOutcome))
 @click.option("--reference", metavar="TEXT", help="Where the gateway shows it; needed with 'done'.")
-@click.option("--amount", metavar="AMOUNT", help="What a capture took, or an adjust's new total, if not what was asked.")
+@click.option(
+    "--amount",
+    metavar="AMOUNT",
+    help="What a capture took, or an adjust's new total, if not what was asked.",
+)
 @said
 @as_json
 @in_utc

@@ -97,7 +97,8 @@ def _of_what_was_open(seen: Witness, view: Json) -> Iterator[Violation]:
         since = max(since, since_beginning(each["requested_at"]), *_given_back_since(view, each))
         until = since_beginning(each["decided_at"]) if each["decided_at"] else seen.over_at
         told_by = since + _LOOK_UP_FOR_S
-        if due is not None and since < due:
+        # Before a hold stands no plan is due for it.
+        if due is not None and since < due and each["kind"] != "authorize":
             told_by = min(told_by, max(due, since + _FIRST_TRY_S))
         told_by += _SOON_S
         # An unknown adjust does not delay the plan, of whose own operation a person is told.

@@ -196,8 +196,8 @@ class Carrier:
         nowhere = payment.action is None and self._record.action is None
         return settled.ending is Ending.ACTION_REQUIRED and nowhere
 
-    async def look_after_the_guest(self, entry: Entry) -> None:
-        """The guest is back: look what has become of the authorization.
+    async def look_after_the_guest(self, entry: Entry) -> bool:
+        """The guest is back: look what has become of the authorization; whether that was told.
 
         A release, or the end of the guest's time, comes before a look that cannot tell yet.
         """
@@ -211,6 +211,7 @@ class Carrier:
             errand.call_off()
         elif settled.ending is not Ending.ABSENT:
             await self._take_effect(entry, settled)
+        return settled is not None
 
     def _is_let_go(self) -> bool:
         return any(isinstance(ask.command, Release) for ask in self._inbox.waiting)

@@ -121,12 +121,18 @@ class Inbox:
     """What never queues behind the gateway: reschedule, resolve, acknowledge."""
     guest_is_back: bool = False
     """Somebody says so, and nobody has looked yet."""
+    guest_heard_at: datetime | None = None
+    """When somebody has said so last."""
     look: bool = False
     """Somebody says that the gateway shows something else than we have."""
     callers: list[Caller] = field(default_factory=list[Caller])
     first_try: Entry | None = None
     """The operation under way whose activity ends in time for those who wait for it."""
     _by_id: dict[str, Ask] = field(default_factory=dict[str, Ask])
+
+    def hear_of_the_guest(self, now: datetime) -> None:
+        """Somebody says that the guest is back."""
+        self.guest_is_back, self.guest_heard_at = True, now
 
     def head(self) -> Ask | None:
         """The instruction whose turn is next, in order of arrival.

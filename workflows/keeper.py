@@ -36,6 +36,8 @@ from workflows.waiting import Waiting
 START = "start"
 # Runs that have kept the rest until the hour of a refused capture replay as they were.
 _FREES_THE_REST = "frees what the deadline has left"
+# Those that have taken a look before a guest came back for one after it.
+_LOOKS_AGAIN = "looks again for a guest who was back meanwhile"
 # And those that were cancelled, and left the hold to the plan.
 _FREES_ALL_THE_SAME = "frees what others have left of a cancelled hold"
 
@@ -137,9 +139,19 @@ class Keeper:
         if not self.inbox.guest_is_back and not self.record.guest_may_have_passed:
             return False
         if asked is not None and self.record.life.state is HoldState.ACTION_REQUIRED:
-            await self._carrier.look_after_the_guest(asked)
+            until = workflow.now() + timing.GUEST_SETTLES
+            is_told = await self._carrier.look_after_the_guest(asked)
+            if is_told and self._is_back_since(until):
+                return True  # what was told may be of before
         self.inbox.guest_is_back = self.record.guest_may_have_passed = False
         return True
+
+    def _is_back_since(self, until: datetime) -> bool:
+        """Whether somebody has said so after the last look that a look after the guest makes."""
+        heard_at = self.inbox.guest_heard_at
+        is_later = heard_at is not None and heard_at > until
+        waits = self.record.life.state is HoldState.ACTION_REQUIRED
+        return is_later and waits and workflow.patched(_LOOKS_AGAIN)
 
     async def _rest(self, step: Step | None) -> None:
         """Nothing to do: wait for an instruction, or for the next step's hour."""

@@ -131,7 +131,7 @@ class Reservation:
             raise failure(problem, record.hold())
         asked = record.action.action_id if record.action is not None else None
         if is_ahead or (asked is not None and action_id in {None, asked}):
-            keeper.inbox.guest_is_back = True
+            keeper.inbox.hear_of_the_guest(workflow.now())
         await _until_decided(keeper)
         return record.hold()
 

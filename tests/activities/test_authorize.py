@@ -14,7 +14,7 @@ from cardhold.hold import OperationKind
 from cardhold.messages import PaymentMethod, PaymentMethodKind
 from domain.calls import Ending
 from domain.capabilities import Capabilities
-from domain.outcome import Approved
+from domain.outcome import Approved, Payment
 from gateways.errors import NotSent, Unauthorized
 from tests.activities.test_holds import HELD, KEYS, NO_KEYS, NOW, Scripted, attempt, call, failure
 
@@ -42,6 +42,29 @@ async def test_what_an_ended_run_has_placed_is_adopted_by_one_that_starts_too_la
 
     assert gateway.asked == ["look_up"]
     assert (settled.ending, settled.payment) == (Ending.DONE, HELD)
+
+
+ELSEWHERE = call(OperationKind.AUTHORIZE, return_url="https://elsewhere.example/back")
+
+
+async def test_what_the_account_never_takes_is_refused_before_anything_is_asked() -> None:
+    gateway = Scripted([], KEYS.model_copy(update={"return_hosts": frozenset({"book.example"})}))
+    settled = await attempt(gateway, ELSEWHERE)
+
+    assert gateway.asked == []
+    assert (settled.ending, settled.field) == (Ending.NOT_DONE, "return_url")
+
+
+@pytest.mark.parametrize(("found", "ending"), [(HELD, Ending.DONE), (None, Ending.NOT_DONE)])
+async def test_what_a_worker_of_another_configuration_may_have_sent_is_looked_for(
+    found: Payment | None, ending: Ending
+) -> None:
+    can = KEYS.model_copy(update={"return_hosts": frozenset({"book.example"})})
+    gateway = Scripted([found], can)
+    settled = await attempt(gateway, ELSEWHERE, 2)
+
+    assert gateway.asked == ["look_up"]
+    assert settled.ending is ending
 
 
 async def test_where_nothing_can_be_found_a_late_one_is_neither_looked_for_nor_sent() -> None:
