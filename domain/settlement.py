@@ -250,7 +250,8 @@ def _was_faster(
 ) -> None:
     """The guest had done it: the money was held, and then what the release says happened."""
     asked.state, asked.decided_at = OperationState.DONE, now
-    asked.booked_at = payment.booked_at
+    if settled.ending is Ending.CHANGED:
+        asked.booked_at = payment.booked_at  # else it may be the release's own hour
     record.action = None
     record.ledger.authorize(payment.authorized.amount_minor)
     record.placed(payment, _placed_at(payment, asked.sent_at or now, now))

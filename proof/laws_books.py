@@ -44,6 +44,7 @@ def of_the_books(seen: Witness) -> Iterable[Violation]:
         yield from _when_it_is_due(seen, seen.view)
         yield from _given_up_too_late(seen, seen.view)
         yield from _forgotten(seen, seen.view)
+        yield from _takes_what_was_to_be_freed(seen, seen.view)
         yield from _no_younger(seen, seen.view)
 
 
@@ -329,6 +330,15 @@ def _forgotten(seen: Witness, view: Json) -> Iterator[Violation]:
             yield Violation(
                 "P8", f"{each['operation_id']} was refused, and not tried again by {by}"
             )
+
+
+def _takes_what_was_to_be_freed(seen: Witness, view: Json) -> Iterator[Violation]:
+    """Where somebody wanted it freed and the gateway refused, the plan asks again, and no more."""
+    for before, each in pairwise(view["operations"]):
+        refused = (before["kind"], before["state"]) == ("release", "declined")
+        if refused and (each["kind"], name_of(each)) == ("capture", "deadline"):
+            what = f"{each['operation_id']} takes what {before['operation_id']} was to free"
+            yield Violation("P9", f"by its plan {what}")
 
 
 def _unknown_adjusts(view: Json, capture: Json) -> Iterator[Json]:

@@ -18,6 +18,8 @@ from proof.witness import A_MOMENT_S, DECIDED, FINAL, Violation, Witness, name_o
 Json = Mapping[str, Any]
 
 _UNDECIDED = frozenset({"sent", "unknown"})
+# Some gateways tell no fractions of a second.
+_SECONDS_ARE_CUT = 1.0
 _REFUSED_KEPT = 50
 # What a slow worker's next tasks take, with a call between them.
 _SOON_S = 120.0
@@ -44,7 +46,7 @@ def of_what_is_kept(seen: Witness) -> Iterable[Violation]:
     for at, hold in all_shown(seen):
         found = [*_of_its_times(at, hold), *_of_its_kept(hold), *_of_its_names(seen, hold)]
         if alone:
-            found += _of_its_bookings(seen, hold)
+            found += [*_of_its_bookings(seen, hold), *_of_the_gateways_hours(seen, at, hold)]
             found += [*_of_whose_word(seen, hold, words), *_of_its_total(seen, hold)]
         if awake and not seen.resolved and at < float("inf"):
             found += [*_of_its_hours(at, hold, noted), *_of_who_is_told(at, hold)]
@@ -277,6 +279,19 @@ def _of_its_bookings(seen: Witness, hold: Json) -> Iterator[tuple[str, str]]:
             yield "V16", f"{each['operation_id']} is done, and nobody says when it was booked"
         if is_done and each["kind"] in _AGREES:
             total = amount
+
+
+def _of_the_gateways_hours(seen: Witness, at: float, hold: Json) -> Iterator[tuple[str, str]]:
+    """The hour of a booking is the gateway's, whose clock is off by minutes, not by a zone."""
+    off = abs(seen.plan.skew_s) + _SECONDS_ARE_CUT
+    for each in hold["operations"]:
+        if each["booked_at"] is None or seen.plan.adopts:
+            continue
+        hour = since_beginning(each["booked_at"])
+        # Some show one hour for all that a payment has met.
+        asked_at = since_beginning(hold["operations"][0]["requested_at"])
+        if not asked_at - off <= hour <= at + off:
+            yield "V17", f"{each['operation_id']} is said to be booked at {hour:.0f} s"
 
 
 def _was_faster(hold: Json, operation: Json) -> bool:

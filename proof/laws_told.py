@@ -63,6 +63,7 @@ def of_what_was_told(seen: Witness) -> Iterable[Violation]:
     yield from _goes_by_anothers_name(seen)
     yield from _no_is_no(seen)
     yield from _never_less(seen)
+    yield from _keeps_its_hour(seen)
     if seen.view is not None and not any(seen.plan.has(kind) for kind in (*WORKERS_HALT, DEATH)):
         yield from _not_meanwhile(seen, seen.view)
 
@@ -392,6 +393,24 @@ def _never_less(seen: Witness) -> Iterator[Violation]:
             if amount < before[name] and at > before_at:
                 yield Violation("A11", f"{name} was {before[name]}, and at {at:.0f} s {amount}")
         before, before_at = now, at
+
+
+def _keeps_its_hour(seen: Witness) -> Iterator[Violation]:
+    """The hour that somebody has named stands until somebody names another."""
+    named = [
+        told.at
+        for told in seen.told
+        if told.instruction.name == "reschedule"
+        and told.error is None
+        and "settle_by" in (told.instruction.body or {})
+    ]
+    since = 0.0 if "settle_by" in seen.plan.request else min(named, default=float("inf"))
+    shown = [(told.asked_at, told.hold) for told in seen.told]
+    shown += [(glance.at, glance.hold) for glance in seen.glances]
+    shown.append((float("inf"), seen.view))
+    for at, hold in shown:
+        if since < at and hold is not None and hold["settle_by"] is None:
+            yield Violation("A16", f"at {at:.0f} s the hour is gone that was named at {since:.0f}")
 
 
 def _not_meanwhile(seen: Witness, view: Json) -> Iterator[Violation]:
