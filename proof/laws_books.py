@@ -44,7 +44,7 @@ def of_the_books(seen: Witness) -> Iterable[Violation]:
         yield from _when_it_is_due(seen, seen.view)
         yield from _given_up_too_late(seen, seen.view)
         yield from _forgotten(seen, seen.view)
-        yield from _takes_what_was_to_be_freed(seen, seen.view)
+        yield from _takes_what_was_to_be_freed(seen.view)
         yield from _no_younger(seen, seen.view)
 
 
@@ -332,7 +332,7 @@ def _forgotten(seen: Witness, view: Json) -> Iterator[Violation]:
             )
 
 
-def _takes_what_was_to_be_freed(seen: Witness, view: Json) -> Iterator[Violation]:
+def _takes_what_was_to_be_freed(view: Json) -> Iterator[Violation]:
     """Where somebody wanted it freed and the gateway refused, the plan asks again, and no more."""
     for before, each in pairwise(view["operations"]):
         refused = (before["kind"], before["state"]) == ("release", "declined")

@@ -243,8 +243,16 @@ def _unknown_for_a_reason(seen: Witness) -> Iterator[Violation]:
             continue
         asked_at = since_beginning(undecided[0]["requested_at"])
         since = min(asked_at, told.asked_at) - 0.01
-        met = [e for e in seen.exchanges if since <= e.at <= told.at and (e.fault or _is_no(e))]
-        unread = [each.at for each in met if _is_soon_sent_again(each)]
+        its = [each for each in seen.exchanges if since <= each.at <= told.at]
+        met = [each for each in its if each.fault or _is_no(each)]
+        # What is told by a look alone, after it was sent, is lost with that look.
+        sent = [each.at for each in its if each.operation != "look_up" and each.seen]
+        unread = [
+            each.at
+            for each in met
+            if _is_soon_sent_again(each)
+            and not (each.operation == "look_up" and any(at <= each.at for at in sent))
+        ]
         if len(unread) == len(met) and (not met or unread[-1] - unread[0] < _UNREAD_FOR_S):
             what = undecided[0]["operation_id"]
             yield Violation("A12", f"{told.instruction}: {what} is unknown, and was never lost")
