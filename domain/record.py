@@ -153,6 +153,8 @@ class Record:
     release_again_at: datetime | None = None
     guest_may_have_passed: bool = False
     """The gateway has refused to call the guest's attempt off: there may be a hold by now."""
+    another_stands: bool = False
+    """Beside the guest's attempt, under the same name: a person has to be told of it."""
     external: Payment | None = None
     """What the gateway shows and we did not do, until a person has seen it."""
     _attentions: dict[AttentionReason, Attention] = field(

@@ -220,8 +220,8 @@ def _called_off(
         asked.state = OperationState.DECLINED if failed else OperationState.NOT_DONE
         asked.detail = payment.detail if failed and payment else "called off before it was decided"
         asked.decided_at = now
-        if failed and by_plan:
-            # A person has yet to say that nothing is held on another card.
+        if (failed or record.another_stands) and by_plan:
+            # A person has yet to say that nothing is held, on another card or by another run.
             record.life.move(Event.REQUIRE_ACTION)
             record.life.move(Event.DECLINE)
             record.declined_at = now

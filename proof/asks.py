@@ -32,6 +32,8 @@ _APART_S = 40.0
 
 # In how many seeds callers come one upon the other, and how many at least.
 _CROWDS, _CROWD = 0.2, 4
+# In how many what is said belongs together.
+_STORIES = 0.1
 # How many take the name of the instruction before theirs.
 _NAMED_TWICE = 0.08
 # How many of those who give a new total give the first one.
@@ -181,6 +183,7 @@ class Callers:
             apart = crowd.choice((0.3, 1.5, 1.5, 4.0))
             drawn = [self._wish(crowd, n, busy_s) for n in range(len(drawn), _CROWD)] + drawn
             drawn = [replace(e, at=drawn[0].at + n * apart) for n, e in enumerate(drawn)]
+        drawn = self._story(busy_s) or drawn
         last_minute = self._dice("last minute")
         if drawn and last_minute.random() < 0.25 and self.due_s < self._life_s:
             # Whoever is late: the plan acts in the very moment.
@@ -190,6 +193,32 @@ class Callers:
             late = last_minute.choice(adjusts or [len(drawn) - 1])
             drawn[late] = replace(drawn[late], at=max(self.due_s - before, 1.0))
         return tuple(sorted(self._named_twice(drawn), key=lambda each: each.at))
+
+    def _story(self, busy_s: float) -> list[Instruction]:
+        """What belongs together, now and then: one card after another, or a stay paid by night."""
+        dice = self._dice("story")
+        if dice.random() >= _STORIES:
+            return []
+        if not self._place.several or dice.random() < 0.5:
+            first, apart = dice.choice((60.0, 300.0)), dice.choice((60.0, 900.0, 1500.0))
+            return [
+                Instruction(
+                    first + number * apart,
+                    "authorize",
+                    {"command_id": f"c{number}", "payment_method": dict(self._place.other_card)},
+                )
+                for number in range(dice.choice((1, 2)))
+            ]
+        nights = [
+            Instruction(
+                busy_s * (number + 1) / 5,
+                "capture",
+                {"command_id": f"c{number}", "amount": self._amount(10, 12), "final": False},
+            )
+            for number in range(dice.choice((2, 3)))
+        ]
+        out = dice.choice((["capture"], ["release"], []))
+        return nights + [Instruction(busy_s, name, {"command_id": "out"}) for name in out]
 
     def _wish(self, dice: random.Random, number: int, busy_s: float) -> Instruction:
         """What changes the hold, and leaves something of it for whoever comes next."""

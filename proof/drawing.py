@@ -103,6 +103,8 @@ _MISHAPS: Mapping[str, tuple[str, ...]] = {
 _RESET_SHARE, _RESET_AFTER_S = 0.4, (0.5, 5.0, 30.0)
 # How many of the accounts that may take another currency do.
 _ABROAD = 0.15
+# Where another card is given, how often the one before was declined.
+_BAD_CARDS = 0.6
 # How many accidents come with an instruction, and how long after it.
 _AT_A_BAD_MOMENT = 0.4
 _AFTER_S = (0.0, 0.006, 0.02, 0.5, 5.0, 20.0, 90.0)
@@ -159,7 +161,11 @@ class _Drawing:
         mishaps: tuple[tuple[float, str, str], ...] = ()
         if not calm:
             hours = 0.0, *(each.at for each in instructions), callers.due_s
-            drawn_mishaps = *self._mishaps(hours), *self._keeps_waiting(instructions)
+            drawn_mishaps = (
+                *self._mishaps(hours),
+                *self._keeps_waiting(instructions),
+                *self._bad_cards(instructions),
+            )
             mishaps = tuple(sorted(drawn_mishaps, key=lambda each: each[0]))
             drawn = (
                 *self._accidents(busy_s, life_s, hours),
@@ -289,6 +295,17 @@ class _Drawing:
         if not upon or self._dice("keeps waiting").random() >= _KEPT_WAITING:
             return ()
         return ((max(upon[0] - 0.001, 0.0), "money", "delay 15"),)
+
+    def _bad_cards(
+        self, instructions: tuple[Instruction, ...]
+    ) -> tuple[tuple[float, str, str], ...]:
+        """Where another card is given, often the first is declined, and some of the others too."""
+        cards = [0.0, *(each.at for each in instructions if each.name == "authorize")]
+        dice = self._dice("bad cards")
+        if len(cards) == 1 or dice.random() >= _BAD_CARDS:
+            return ()
+        bad = cards[: dice.randint(1, len(cards))]
+        return tuple((max(at - 0.001, 0.0), "money", "decline") for at in bad)
 
     def _weather(self) -> tuple[str, ...]:
         dice = self._dice("weather")

@@ -31,13 +31,15 @@ _ANOTHER_CARD = (
     " compare with the gateway's portal."
 )
 _STANDS_AFTER_ALL = (
-    "the gateway refused the authorization, and shows a hold under its reference, which an earlier"
+    "this run holds nothing, and the gateway shows a hold under its reference, which an earlier"
     " run has placed: see to it in the gateway's portal."
 )
 # Runs that have given a card up without it replay as they were.
 _LOOKS_BEFORE_THE_END = "looks before a card is given up"
 # And those that waited for a gateway that does not answer, with a difference that nobody knew of.
 _TELLS_IN_TIME = "tells in time what is known"
+# And those that called an attempt off without a look at what stands beside it.
+_LOOKS_BESIDE = "looks beside an attempt that is called off"
 _AGAIN = " What is asked again under its own command_id is looked up and not done twice"
 
 
@@ -171,6 +173,21 @@ class Comparison:
         else:
             return True
         return False
+
+    async def another_stands(self) -> bool:
+        """Whether a hold stands beside an attempt whose guest has not come back.
+
+        Where no key keeps it from being placed twice, a call of an earlier run may have arrived
+        after this one had looked.
+        """
+        record = self._record
+        guarded = OperationKind.AUTHORIZE in record.capabilities.idempotent
+        if guarded or not workflow.patched(_LOOKS_BESIDE):
+            return False
+        settled = await self._looked_up_by_name()
+        shown = settled.payment if settled else None
+        holds = shown is not None and shown.state in HOLDS
+        return holds and shown is not None and shown.payment_id != record.payment_id
 
     async def _looked_up_by_name(self) -> Settled | None:
         """What stands under the authorization's name; None where nobody could say so."""

@@ -218,6 +218,8 @@ class Keeper:
         if isinstance(command, Release) and shown and shown.state is PaymentState.OPEN:
             # A person was told of what was taken; what is left has to be freed all the same.
             adopt(self.record, shown)
+        if self.record.life.state is HoldState.ACTION_REQUIRED:
+            self.record.another_stands = await self._comparison.another_stands()
         await self._follow(Ask(command, DEADLINE, workflow.now()))
 
     def _cancel(self) -> None:
