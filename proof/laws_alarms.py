@@ -32,6 +32,7 @@ _REFUSED_FROM, _SERVER_ERRORS, _UNREAD = 400, 500, frozenset({401, 403, 429})
 # The hours that a hold tells are to the second.
 _ABOUT_S = 1.0
 _LOOK_UP_FOR_S = 900.0
+_AUTHORIZE_WITHIN_S = 900.0
 
 
 def of_the_alarms(seen: Witness) -> Iterable[Violation]:
@@ -50,6 +51,7 @@ def of_the_alarms(seen: Witness) -> Iterable[Violation]:
     if alone and seen.view is not None:
         yield from _declined_by_nobody(seen, seen.view)
         yield from _refused_by_nobody(seen, seen.view)
+        yield from _given_up_by_nobody(seen, seen.view)
     if alone and "external_change" in seen.attentions and not _was_changed(seen):
         yield Violation("N1", "somebody was told of others' doings, and others have done nothing")
 
@@ -149,6 +151,22 @@ def _refused_by_nobody(seen: Witness, view: Json) -> Iterator[Violation]:
             yield Violation("N2", f"{each['operation_id']} was declined, and is not_done")
         if not any(map(_is_refusal, its)):
             yield Violation("N2", f"{each['operation_id']} is {each['state']}, by nobody's word")
+
+
+def _given_up_by_nobody(seen: Witness, view: Json) -> Iterator[Violation]:
+    """A card that is given up before its time was refused by somebody, or called off."""
+    if seen.resolved or seen.plan.adopts or "authorize_by" in seen.plan.request:
+        return
+    for number, each in enumerate(view["operations"]):
+        is_over = (each["kind"], each["state"]) == ("authorize", "not_done")
+        called_off = any(e["kind"] == "release" for e in view["operations"][number + 1 :])
+        if not is_over or called_off or each["decided_at"] is None:
+            continue
+        since, until = since_beginning(each["requested_at"]), since_beginning(each["decided_at"])
+        its = [e for e in seen.exchanges if since - A_MOMENT_S <= e.at <= until + A_MOMENT_S]
+        refused = any(e.status is not None and e.status // 100 == _REFUSED_FROM // 100 for e in its)
+        if until < since + _AUTHORIZE_WITHIN_S - _ABOUT_S and not refused:
+            yield Violation("N2", f"{each['operation_id']} was given up, and refused by nobody")
 
 
 def _is_refusal(each: Exchange) -> bool:
