@@ -125,7 +125,7 @@ class Carrier:
 
         while not is_over():
             tell_at = self._tell_at(entry)
-            if tell_at is not None and tell_at <= workflow.now():
+            if tell_at is not None and tell_at <= self._waiting.now:
                 told = f"the outcome of {entry.operation_id} could not be looked up so far"
                 self._record.raise_attention(
                     AttentionReason.OUTCOME_UNKNOWN, workflow.now(), told, entry

@@ -108,8 +108,9 @@ class Keeper:
             return
         self._heed_the_rest()
         self._heed_the_cancellation()
-        step = next_step(self.record, workflow.now())
-        if step is not None and step.at <= workflow.now():
+        now = self._waiting.now
+        step = next_step(self.record, now)
+        if step is not None and step.at <= now:
             await self._when_due(step)
         elif (ask := self.inbox.head()) is not None:
             await self._follow(self.inbox.take(ask))

@@ -46,7 +46,7 @@ class Others:
         at = self.looks_at
         if at is None:
             return False
-        return workflow.now() >= at or (self._is_before_a_capture() and not self._has_looked)
+        return self._waiting.now >= at or (self._is_before_a_capture() and not self._has_looked)
 
     def _is_before_a_capture(self) -> bool:
         ask = self._inbox.head()
@@ -66,7 +66,7 @@ class Others:
         if shown is None:
             self._look_later()
             return
-        if record.others_at is not None and workflow.now() >= record.others_at:
+        if record.others_at is not None and self._waiting.now >= record.others_at:
             record.others_at = None
         if shown.state in HOLDS:
             await self._keep_one(entry, shown)

@@ -34,12 +34,14 @@ class Waiting:
         """The time for whoever asks whether it is ready: it moves when an alarm rings, or we wake.
 
         Not with every task: an update that is turned away leaves no trace in the history, and what
-        it alone has made us look at is not looked at in a replay.
+        it alone has made us look at is not looked at in a replay. It never goes back, and an alarm
+        that has rung proves its hour: among killed servers the SDK's core has been seen to tell of
+        a timer at the hour at which that was set, which a replay does not.
         """
         return self._as_of
 
-    def _look_at_the_clock(self) -> None:
-        self._as_of = workflow.now()
+    def _look_at_the_clock(self, at_least: datetime | None = None) -> None:
+        self._as_of = max(self._as_of, workflow.now(), at_least or self._as_of)
 
     async def until(
         self, ready: Callable[[], bool], at: datetime | None = None, why: str = "until then"
@@ -117,7 +119,7 @@ def _go_on() -> None:
 class _Alarm:
     """One timer at a time; one that rings too early is worth less than cancelling it costs."""
 
-    def __init__(self, rings: Callable[[], None]) -> None:
+    def __init__(self, rings: Callable[[datetime], None]) -> None:
         self._rings = rings
         self._at: datetime | None = None
         self._task: asyncio.Task[None] | None = None
@@ -138,4 +140,4 @@ class _Alarm:
     async def _ring(self, instant: datetime, why: str) -> None:
         await workflow.sleep(max(instant - workflow.now(), timedelta(0)), summary=why)
         self._at = self._task = None
-        self._rings()
+        self._rings(instant)
