@@ -109,9 +109,9 @@ class Wire:
 
     Each is a transport of its own: one httpx pool searches all of its connections at every
     request, and is several times slower at thirty at once (`tests/gateways/bench_wire.py`). One
-    whose exchange came to no answer is not used again: a time-out that strikes at the instant at
-    which httpcore puts a connection away leaves it taken for ever (seen with 1.0.9, which guards
-    that instant from anyio's cancellations and not from asyncio's own).
+    whose exchange came to no answer begins anew: a time-out that strikes at the instant at which
+    httpcore puts a connection away leaves it taken for ever (seen with 1.0.9, which guards that
+    instant from anyio's cancellations and not from asyncio's own).
 
     Args:
         gateway: The gateway's name, for error messages.
@@ -127,10 +127,9 @@ class Wire:
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._gateway = gateway
-        self._stand_in = transport
-        self._idle = [transport or _line() for _ in range(connections)]
-        self._lines = set(self._idle)
-        self._closing = set[asyncio.Task[None]]()
+        self._is_real = transport is None
+        self._lines = _lines(connections) if transport is None else [transport] * connections
+        self._idle = list(self._lines)
         # Fair, where a LifoQueue lets newcomers overtake those who wait: 40 ms against 600 ms in
         # the 99th percentile of 64 under way on 32 connections.
         self._turn = asyncio.Semaphore(connections)
@@ -149,32 +148,25 @@ class Wire:
             Undecided: More came than we read.
         """
         await self._wait_for_turn(until)
-        line, is_of_use = self._idle.pop(), False
+        line, is_answered = self._idle.pop(), False
         try:
             ended = await self._exchange(line, request, until)
-            is_of_use = isinstance(ended, Answer)
+            is_answered = isinstance(ended, Answer)
         finally:
-            self._idle.append(line if is_of_use else self._in_place_of(line))
-            self._turn.release()
+            try:
+                if self._is_real and not is_answered:
+                    await _begin_anew(line)
+            finally:
+                self._idle.append(line)
+                self._turn.release()
         if isinstance(ended, GatewayError):
             raise ended  # outside of any handler: no error of httpx hangs on to it
         return ended
 
     async def close(self) -> None:
         """Close every connection; a request under way ends without an answer."""
-        for line in tuple(self._lines):  # an exchange that this ends has its line replaced
+        for line in self._lines:
             await line.aclose()
-        await asyncio.gather(*self._closing)
-
-    def _in_place_of(self, line: httpx.AsyncBaseTransport) -> httpx.AsyncBaseTransport:
-        if line is self._stand_in:
-            return line
-        closing = asyncio.create_task(_closed(line))
-        self._closing.add(closing)
-        closing.add_done_callback(self._closing.discard)
-        new = _line()
-        self._lines ^= {line, new}
-        return new
 
     async def _wait_for_turn(self, until: float) -> None:
         now = asyncio.get_running_loop().time()
@@ -256,14 +248,17 @@ def _trust() -> ssl.SSLContext:
     return httpx.create_ssl_context(verify=True, trust_env=False)
 
 
-def _line() -> httpx.AsyncBaseTransport:
+def _lines(connections: int) -> list[httpx.AsyncBaseTransport]:
     alone = httpx.Limits(max_connections=1, keepalive_expiry=KEEP_ALIVE_S)
-    return httpx.AsyncHTTPTransport(verify=_trust(), trust_env=False, limits=alone, retries=0)
+    return [
+        httpx.AsyncHTTPTransport(verify=_trust(), trust_env=False, limits=alone, retries=0)
+        for _ in range(connections)
+    ]
 
 
-async def _closed(line: httpx.AsyncBaseTransport) -> None:
-    # Nobody waits for what it brought, and an end in disorder is an end.
-    with contextlib.suppress(Exception):
+async def _begin_anew(line: httpx.AsyncBaseTransport) -> None:
+    """Close what is left of a connection; the next request opens another one."""
+    with contextlib.suppress(Exception):  # nobody waits for it, and an end in disorder is an end
         await line.aclose()
 
 

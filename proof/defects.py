@@ -130,8 +130,8 @@ _LADDER = (
     Defect(
         "credentials_refused_for_good",
         _ATTEMPT,
-        "if places and self._situation.is_surely_the_first:",
-        "if True:",
+        "if self._call.adopts or not self._is_surely_the_first_card():",
+        "if False:",
         "a 401 or 403 will not get better",
     ),
     Defect(

@@ -197,8 +197,8 @@ IN_DOMAIN = (
     Defect(
         "declined_total_counts",
         _SETTLEMENT,
-        "    if entry.state is OperationState.DONE:\n        record.ledger.authorize(",
-        "    if entry.state is not OperationState.SENT:\n        record.ledger.authorize(",
+        "    is_done = entry.state is OperationState.DONE\n    if is_done:\n",
+        "    is_done = entry.state is not OperationState.SENT\n    if is_done:\n",
         "the adjustment has an ending, so the total is the new one",
         place="payroc",
     ),
