@@ -106,8 +106,9 @@ def to_ask(holds: Sequence[OpenHold], known: Sequence[Known], rules: Rules) -> l
     to nobody, those whose it may be: another card's after a decline, or one made elsewhere.
     """
     index = _Index(known)
-    shown = {each.workflow_id: held for held in holds if (each := index.owner(held))}
-    lost = [held for held in holds if index.owner(held) is None]
+    owned = [(held, index.owner(held)) for held in holds]
+    shown = {owner.workflow_id: held for held, owner in owned if owner is not None}
+    lost = [held for held, owner in owned if owner is None]
     named = [held for held in lost if held.is_named_by_us]
     kept = [one for one in known if one.run is Run.KEPT]
     unlike = [
@@ -119,11 +120,10 @@ def to_ask(holds: Sequence[OpenHold], known: Sequence[Known], rules: Rules) -> l
     others = [one for one in known if one.workflow_id not in shown and not one.holds_money]
     broken = [one for one in others if one.run is Run.BROKEN and _may_own(one, lost)]
     rest = [one for one in others if one.run is not Run.BROKEN and _may_own(one, named)]
-    owned = ((held, index.owner(held)) for held in holds)
     late = [
-        one
-        for held, one in owned
-        if one is not None and one.run is Run.BROKEN and rules.is_lapsed(held, one)
+        owner
+        for held, owner in owned
+        if owner is not None and owner.run is Run.BROKEN and rules.is_lapsed(held, owner)
     ]
     return [*unlike, *late, *broken, *rest]
 
@@ -168,17 +168,19 @@ class _Comparison:
     def judged(
         self, holds: Sequence[OpenHold], known: Sequence[Known]
     ) -> tuple[list[Finding], Counts]:
-        owned = [(held, self.index.owner(held)) for held in holds]
         shown: dict[str, list[OpenHold]] = {}
-        for held, owner in owned:
+        unkept: list[tuple[OpenHold, Known | None]] = []
+        for held in holds:
+            owner = self.index.owner(held)
             if owner is not None and owner.run is Run.KEPT:
                 shown.setdefault(owner.workflow_id, []).append(held)
+            else:
+                unkept.append((held, owner))
         self.some_may_keep_more = any(
             one.holds_money and one.hold is None and one.workflow_id not in shown for one in known
         )
-        for held, owner in owned:
-            is_kept = owner is not None and owner.run is Run.KEPT
-            if not is_kept and self._is_to_judge(held, owner):
+        for held, owner in unkept:
+            if self._is_to_judge(held, owner):
                 self._unkept(held, owner)
         for one in known:
             if one.workflow_id in shown or one.holds_money:

@@ -27,6 +27,8 @@ _GARBAGE: tuple[Mapping[str, Any], ...] = (
 )
 #: How long a hold lives at most by the schemes' rules where the guest was not there.
 MERCHANTS_S = 4.75 * DAY
+#: How long after its start an authorization may be sent, by the contract's default.
+AUTHORIZE_WITHIN_S = 900.0
 # Callers who wait for one answer before they ask for the next thing: more than two tasks take.
 _APART_S = 40.0
 

@@ -10,16 +10,15 @@ from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from typing import Any
 
-from proof.asks import HOUR, since_beginning
+from proof.asks import AUTHORIZE_WITHIN_S, HOUR, since_beginning
 from proof.names import derived_key, derived_reference
 from proof.plan import DEATH, MANY_RUNS, WORKERS_HALT
 from proof.witness import DECIDED, Violation, Witness, given_names, own
 
 Json = Mapping[str, Any]
 
-# How long after its start an authorization may be sent: the contract's default, and a call.
+# What is sent in time may be on its way for as long.
 _A_CALL_S = 60
-_AUTHORIZE_WITHIN_S = 15 * 60 + _A_CALL_S
 # An update answers within 45 seconds; a worker may be slow to say so.
 _ANSWERED_WITHIN_S = 60.0
 # A gateway that says "later" is asked again within minutes; it has five of them, and a call.
@@ -58,7 +57,7 @@ def _sent_in_time(seen: Witness) -> Iterable[Violation]:
     if gave or seen.plan.has("standstill"):
         return
     by = seen.plan.request.get("authorize_by")
-    latest = _AUTHORIZE_WITHIN_S if by is None else since_beginning(by) + _A_CALL_S
+    latest = (AUTHORIZE_WITHIN_S if by is None else since_beginning(by)) + _A_CALL_S
     for exchange in seen.exchanges:
         if exchange.operation == "authorize" and exchange.at > latest:
             yield Violation("X6", f"an authorization was sent after {exchange.at / 60:.0f} minutes")
@@ -70,7 +69,7 @@ def _over_when_too_late(seen: Witness) -> Iterable[Violation]:
     if view is None or not view["operations"] or seen.plan.adopts:
         return
     first = view["operations"][0]
-    due = _AUTHORIZE_WITHIN_S - _A_CALL_S if by is None else since_beginning(by)
+    due = AUTHORIZE_WITHIN_S if by is None else since_beginning(by)
     sent = any(each.operation in {"authorize", "order"} for each in seen.exchanges)
     if first["state"] != "not_done" or sent or since_beginning(first["decided_at"]) < due:
         return

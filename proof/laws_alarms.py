@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from proof.asks import DAY, since_beginning
+from proof.asks import AUTHORIZE_WITHIN_S, DAY, since_beginning
 from proof.laws_shown import all_shown
 from proof.plan import MANY_RUNS
 from proof.witness import A_MOMENT_S, DECIDED, FINAL, Violation, Witness, name_of
@@ -32,7 +32,6 @@ _REFUSED_FROM, _SERVER_ERRORS, _UNREAD = 400, 500, frozenset({401, 403, 429})
 # The hours that a hold tells are to the second.
 _ABOUT_S = 1.0
 _LOOK_UP_FOR_S = 900.0
-_AUTHORIZE_WITHIN_S = 900.0
 
 
 def of_the_alarms(seen: Witness) -> Iterable[Violation]:
@@ -164,8 +163,9 @@ def _given_up_by_nobody(seen: Witness, view: Json) -> Iterator[Violation]:
             continue
         since, until = since_beginning(each["requested_at"]), since_beginning(each["decided_at"])
         its = [e for e in seen.exchanges if since - A_MOMENT_S <= e.at <= until + A_MOMENT_S]
-        refused = any(e.status is not None and e.status // 100 == _REFUSED_FROM // 100 for e in its)
-        if until < since + _AUTHORIZE_WITHIN_S - _ABOUT_S and not refused:
+        told = [e.status for e in its if e.status is not None]
+        refused = any(_REFUSED_FROM <= status < _SERVER_ERRORS for status in told)
+        if until < since + AUTHORIZE_WITHIN_S - _ABOUT_S and not refused:
             yield Violation("N2", f"{each['operation_id']} was given up, and refused by nobody")
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from email.utils import format_datetime
 
+from proof.asks import AUTHORIZE_WITHIN_S
 from proof.others import Others
 from proof.plan import Accident, Plan
 from proof.witness import Witness
@@ -40,8 +41,6 @@ _AT_THE_DOOR = (
 )
 _WELCOMES = 0.3
 _REVOKED_FOR = (0, 0, 1, 3, 8)
-# How long an authorization may be sent: an order is called off by the next, where there is one.
-_AUTHORIZE_WITHIN_S = 900.0
 # Of the calls over which a worker dies: those that never leave, and those that arrive later.
 _DIES_FIRST, _ARRIVES_AFTER = 0.3, 0.8
 # What a proxy may answer in the gateway's place; of credentials and haste it knows nothing.
@@ -180,7 +179,8 @@ class Sky:
             return late
         drawn = self._verdicts.choice((late, 400.0, 1000.0))
         refused = any(name == "decline" for _, _, name in plan.mishaps)
-        since = self._loop.time() - _AUTHORIZE_WITHIN_S
+        # An order is called off by the next, where there is one.
+        since = self._loop.time() - AUTHORIZE_WITHIN_S
         is_soon = sum(at > since for at in self._ordered_at) > 1 or "authorize_by" in plan.request
         return late if refused or is_soon or "decline" in plan.weather else drawn
 

@@ -186,8 +186,9 @@ class Comparison:
             return False
         settled = await self._looked_up_by_name()
         shown = settled.payment if settled else None
-        holds = shown is not None and shown.state in HOLDS
-        return holds and shown is not None and shown.payment_id != record.payment_id
+        if shown is None or shown.state not in HOLDS:
+            return False
+        return shown.payment_id != record.payment_id
 
     async def _looked_up_by_name(self) -> Settled | None:
         """What stands under the authorization's name; None where nobody could say so."""
