@@ -122,9 +122,7 @@ def _twice(ours: Sequence[Json], seen: Witness) -> Iterable[Violation]:
         if effect["key"] is not None
     )
     for (key, kind), times in effects.items():
-        # Of a second reset a run is told after the messages that come with it.
-        unaware = len(seen.reset_at) > 1 and kind not in seen.plan.place.keyed
-        if times > 1 and not _was_restarted_unseen(seen) and not unaware:
+        if times > 1 and not _was_restarted_unseen(seen):
             yield Violation("S2", f"{kind} under {key} took effect {times} times")
     # One authorization for the start, and one for each further card that was given.
     cards = 1 + sum(1 for each in seen.plan.instructions if each.name == "authorize")

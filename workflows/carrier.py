@@ -22,6 +22,9 @@ from workflows.desk import Desk
 from workflows.inbox import Inbox, still_unknown
 from workflows.waiting import Waiting
 
+# Runs that were reset, and have acted at once on what came with it, replay as they were.
+_HEARS_OF_EACH_RESET = "hears of each reset first"
+
 
 class Carrier:
     """Works for `Keeper`, one operation at a time."""
@@ -57,6 +60,7 @@ class Carrier:
         entry.state, entry.sent_at = OperationState.SENT, workflow.now()
         if entry.kind is OperationKind.AUTHORIZE and entry.send_by is None:
             entry.send_by = entry.requested_at + timing.AUTHORIZE_WITHIN
+        await self._hear_of_a_reset()
         errand = self.courier.first_try(entry, answer_by)
         in_time = workflow.now() + timing.FIRST_TRY_MIN + timing.ANSWER_SLACK <= answer_by
         self._inbox.first_try = entry if in_time else None
@@ -67,6 +71,16 @@ class Carrier:
             self._lost(entry)
             settled = await self._find_out(entry, errand)
         return settled
+
+    async def _hear_of_a_reset(self) -> None:
+        """The SDK hands over messages before the seed that tells of the reset they came with.
+
+        After a first reset every call is taken for one that may stand already; of a further one a
+        run has to know, or it takes for its own silence what the run before has under way.
+        """
+        if self.courier.was_reset and workflow.patched(_HEARS_OF_EACH_RESET):
+            heard_at = workflow.now() + timing.A_MOMENT
+            await self._waiting.until(lambda: False, heard_at, "until a reset is heard of")
 
     def _lost(self, entry: Entry) -> None:
         """Nobody knows the outcome: say so to those who wait for their turn in vain."""

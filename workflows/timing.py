@@ -53,3 +53,6 @@ AUTHORIZE_WITHIN = timedelta(minutes=15)
 SWEEP_HEARTBEAT = timedelta(seconds=45)
 # What could not be released by then is found again by the next sweep.
 SWEEP_RELEASES_FOR = timedelta(minutes=5)
+
+# As long as it takes for one more workflow task.
+A_MOMENT = timedelta(milliseconds=1)
