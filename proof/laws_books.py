@@ -141,10 +141,14 @@ def _has_not_looked(seen: Witness, at: float, hold: Json) -> Iterator[Violation]
 
 
 def _holds_on_a_card_unheard_of(seen: Witness) -> bool:
-    """Whether another card was given after a refusal that has left nothing at the gateway."""
+    """Whether a card was given that a run made again has forgotten, and holds on another one.
+
+    By a refusal that has left something at the gateway it knows enough to tell a person.
+    """
     gave = any(each.name == "authorize" for each in seen.plan.instructions)
     shown = any(book["state"] == "declined" for book in seen.books)
-    return gave and len(seen.books) > 1 and not shown
+    was_told = "external_change" in seen.attentions
+    return gave and len(seen.books) > 1 and (was_told or not shown)
 
 
 def _is_anothers(plan: Plan) -> bool:
