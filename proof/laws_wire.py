@@ -360,11 +360,8 @@ def _again(
 
 
 def _may_go_at_once(seen: Witness, each: Exchange) -> bool:
-    """Whether others have taken of it before: what was lost is told as not done, and asked anew.
-
-    Or nobody can know: of a second reset a run is told after the messages that come with it.
-    """
-    return len(seen.reset_at) > 1 or any(
+    """Whether others have taken of it before: what was lost is told as not done, and asked anew."""
+    return any(
         since_beginning(effect["at"]) - seen.plan.skew_s < each.at
         for book in seen.books
         for effect in book["effects"]
