@@ -151,29 +151,13 @@ class _Drawing:
         heals_at = None if forever else trouble.choice((0.5, 1.0, 1.0, 1.2)) * busy_s + 600
         callers = Callers(self._place, self._dice, self._seed, life_s, window_s, orderly=calm)
         instructions = callers.instructions(busy_s)
-        # Where somebody speaks up in the last minutes, all the more.
-        is_late = any(abs(each.at - callers.due_s) < _LAST_MINUTE_S for each in instructions)
-        is_rough = trouble.random() < (_ROUGH_THEN if is_late else _ROUGH_END)
+        is_rough = self._is_rough(trouble, instructions, callers.due_s)
         if heals_at is not None and not mistaken and is_rough:
             heals_at = max(heals_at, callers.due_s + 2 * HOUR)
         weather = self._weather()
-        accidents: tuple[Accident, ...] = ()
-        mishaps: tuple[tuple[float, str, str], ...] = ()
-        if not calm:
-            hours = 0.0, *(each.at for each in instructions), callers.due_s
-            drawn_mishaps = (
-                *self._mishaps(hours),
-                *self._keeps_waiting(instructions),
-                *self._bad_cards(instructions),
-            )
-            mishaps = tuple(sorted(drawn_mishaps, key=lambda each: each[0]))
-            drawn = (
-                *self._accidents(busy_s, life_s, hours),
-                *self._portal(busy_s),
-                *self._deaths(hours),
-                *self._overtaken(mishaps),
-            )
-            accidents = tuple(sorted(drawn, key=lambda each: each.at))
+        hours = 0.0, *(each.at for each in instructions), callers.due_s
+        mishaps = () if calm else self._mishaps(hours, instructions)
+        accidents = () if calm else self._accidents(busy_s, life_s, hours, mishaps)
         last = max((each.at + each.lasts_s for each in accidents), default=0.0)
         last = max((last, *(at for at, _, _ in mishaps)))
         return Plan(
@@ -200,7 +184,31 @@ class _Drawing:
             mishaps=mishaps,
         )
 
+    @staticmethod
+    def _is_rough(
+        trouble: random.Random, instructions: tuple[Instruction, ...], due_s: float
+    ) -> bool:
+        """Whether the plan acts in bad weather; where somebody speaks up late, all the more."""
+        is_late = any(abs(each.at - due_s) < _LAST_MINUTE_S for each in instructions)
+        return trouble.random() < (_ROUGH_THEN if is_late else _ROUGH_END)
+
     def _accidents(
+        self,
+        busy_s: float,
+        life_s: float,
+        hours: tuple[float, ...],
+        mishaps: tuple[tuple[float, str, str], ...],
+    ) -> tuple[Accident, ...]:
+        """All that happens to the machinery, and at the merchant's portal."""
+        drawn = (
+            *self._swarm(busy_s, life_s, hours),
+            *self._portal(busy_s),
+            *self._deaths(hours),
+            *self._overtaken(mishaps),
+        )
+        return tuple(sorted(drawn, key=lambda each: each.at))
+
+    def _swarm(
         self, busy_s: float, life_s: float, hours: tuple[float, ...]
     ) -> tuple[Accident, ...]:
         swarm = self._dice("swarm")
@@ -274,7 +282,18 @@ class _Drawing:
         kind = dice.choice(("reset", "reset", "terminate_and_start"))
         return (Accident(at=at, kind=kind, share=dice.random()),)
 
-    def _mishaps(self, hours: tuple[float, ...]) -> tuple[tuple[float, str, str], ...]:
+    def _mishaps(
+        self, hours: tuple[float, ...], instructions: tuple[Instruction, ...]
+    ) -> tuple[tuple[float, str, str], ...]:
+        """All that single calls meet."""
+        drawn = (
+            *self._at_instructions(hours),
+            *self._keeps_waiting(instructions),
+            *self._bad_cards(instructions),
+        )
+        return tuple(sorted(drawn, key=lambda each: each[0]))
+
+    def _at_instructions(self, hours: tuple[float, ...]) -> tuple[tuple[float, str, str], ...]:
         """What happens to the very calls that an instruction leads to, often to two of them."""
         dice = self._dice("mishaps")
         if dice.random() >= _MISHAP_SHARE:

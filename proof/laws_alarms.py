@@ -11,6 +11,7 @@ from typing import Any
 
 from proof.asks import AUTHORIZE_WITHIN_S, DAY, since_beginning
 from proof.laws_shown import all_shown
+from proof.places import LOOK_UP_FOR_S
 from proof.plan import MANY_RUNS
 from proof.witness import A_MOMENT_S, DECIDED, FINAL, Violation, Witness, name_of
 from proof.world.line import Exchange
@@ -31,7 +32,6 @@ _NOT_DONE = frozenset({"declined", "not_done"})
 _REFUSED_FROM, _SERVER_ERRORS, _UNREAD = 400, 500, frozenset({401, 403, 429})
 # The hours that a hold tells are to the second.
 _ABOUT_S = 1.0
-_LOOK_UP_FOR_S = 900.0
 
 
 def of_the_alarms(seen: Witness) -> Iterable[Violation]:
@@ -107,7 +107,7 @@ def _of_the_unknown(hold: Json, since: float) -> Iterator[tuple[str, str]]:
         return
     asked_at = min(since_beginning(each["requested_at"]) for each in unknown)
     hours = [since_beginning(hold[name]) for name in ("deadline", "expires_at") if hold[name]]
-    is_early = since < asked_at + _LOOK_UP_FOR_S - _ABOUT_S
+    is_early = since < asked_at + LOOK_UP_FOR_S - _ABOUT_S
     if is_early and not any(hour <= since + _ABOUT_S for hour in hours):
         yield "N1", f"after {since - asked_at:.0f} s somebody was told of what is unknown"
 

@@ -12,6 +12,7 @@ from typing import Any
 from proof.asks import Instruction, minor_of, since_beginning
 from proof.laws_shown import all_shown
 from proof.names import derived_reference
+from proof.places import LOOK_UP_FOR_S
 from proof.plan import DEATH, MANY_RUNS, WORKERS_HALT
 from proof.witness import A_MOMENT_S, DECIDED, FINAL, Violation, Witness, name_of
 
@@ -23,10 +24,9 @@ _SECONDS_ARE_CUT = 1.0
 _REFUSED_KEPT = 50
 # What a slow worker's next tasks take, with a call between them.
 _SOON_S = 120.0
-#: Until a person is told of an unknown outcome, and how long a declined hold waits for a card.
-_LOOK_UP_FOR_S = 900.0
 # By then the first try is over, for which somebody has waited.
 _FIRST_TRY_S = 60.0
+# How long a declined hold waits for a card.
 _DECLINED_S = 1_800.0
 _WAITS_OPEN = frozenset({"authorized", "partially_captured"})
 #: In these states a total was agreed, by one of these.
@@ -98,7 +98,7 @@ def _of_what_was_open(seen: Witness, view: Json) -> Iterator[Violation]:
     for each in view["operations"]:
         since = max(since, since_beginning(each["requested_at"]), *_given_back_since(view, each))
         until = since_beginning(each["decided_at"]) if each["decided_at"] else seen.over_at
-        told_by = since + _LOOK_UP_FOR_S
+        told_by = since + LOOK_UP_FOR_S
         # Before a hold stands no plan is due for it.
         if due is not None and since < due and each["kind"] != "authorize":
             told_by = min(told_by, max(due, since + _FIRST_TRY_S))
@@ -327,7 +327,7 @@ def _of_who_is_told(at: float, hold: Json) -> Iterator[tuple[str, str]]:
         since = max(since, since_beginning(each["requested_at"]))
         # What was of no use is given back before it is called declined.
         since = max(since, *_given_back_since(hold, each))
-        if each["state"] == "unknown" and at > since + _LOOK_UP_FOR_S + _SOON_S:
+        if each["state"] == "unknown" and at > since + LOOK_UP_FOR_S + _SOON_S:
             yield "L9", f"{each['operation_id']} is unknown, and nobody was told"
         since = max(since, since_beginning(each["decided_at"] or each["requested_at"]))
     for last in hold["operations"][-1:]:

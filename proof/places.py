@@ -11,6 +11,8 @@ from pydantic import SecretStr
 ENVIRONMENT = "proof"
 #: How many digits the minor unit of a currency has, where they are not two.
 DIGITS: Mapping[str, int] = {"JPY": 0, "KWD": 3}
+#: How long an account looks up what is unknown before a person is told.
+LOOK_UP_FOR_S = 900.0
 
 _PROCESSING_S, _PROCESSING_S_AT = 120.0, {"sibs": 300.0}
 
