@@ -1,7 +1,9 @@
 """The proof of the proof: each seeded defect is put into the product, and the simulator finds it.
 
 A defect (`proof.defects`) is put in while its module is imported, in a process of its own: nothing
-is written to the disk. A seed counts where the same seed without the defect breaks no law.
+is written to the disk. A seed counts where the same seed without the defect breaks no law. Each
+defect is there for a law or two, and is hunted until these have spoken: of every law it is known
+that it can.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from importlib.abc import MetaPathFinder
@@ -40,7 +42,7 @@ SEEDS_MAX = 20_000
 _SCENARIO_S_MAX = 10
 _ROOT = Path(__file__).parents[1]
 _THIS = (sys.executable, "-m", "proof.canary")
-_TABLE = "{:<38} {:<6} {:>6} {:>8}  {}"
+_TABLE = "{:<38} {:<6} {:>6} {:>8}  {:<16} {}"
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,8 @@ class Find:
         seed: The first one that shows it; None where none did.
         law: The first law that was broken there.
         what: What was seen, in one sentence.
-        seeds: How many were played.
+        seeds: How many were played until then.
+        spoke: Its own laws, and how many were played until each has spoken.
         seconds: By the clock on the wall.
     """
 
@@ -60,7 +63,13 @@ class Find:
     law: str
     what: str
     seeds: int
+    spoke: Mapping[str, int]
     seconds: float
+
+    @property
+    def silent(self) -> list[str]:
+        """Those of its own laws that have not spoken."""
+        return [law for law in self.defect.laws if law not in self.spoke]
 
 
 # Putting a defect in.
@@ -111,7 +120,7 @@ class _Loader(SourceFileLoader):
 
 
 def _hunt(defect: Defect, seeds: range, answers: TextIO) -> None:
-    """Play until a seed shows something that is the defect's; a line for each that may."""
+    """Play until somebody has seen enough; a line for each seed that may show the defect."""
     parent = os.getppid()
     put_in(defect)
     play = _player()
@@ -122,7 +131,7 @@ def _hunt(defect: Defect, seeds: range, answers: TextIO) -> None:
         if laws:
             sys.stdout.write(json.dumps({"seed": seed, "laws": laws}) + "\n")
             sys.stdout.flush()
-            if answers.readline().strip() != "go on":
+            if answers.readline().strip() == "enough":
                 return
 
 
@@ -166,7 +175,7 @@ class Hunter:
         self._one_at_a_time = threading.Lock()
 
     def find(self, defect: Defect) -> Find:
-        """Play seeds with a defect until one shows it."""
+        """Play seeds with a defect until one shows it, and all of its laws have spoken."""
         began = time.monotonic()
         command = [*_THIS, "--hunt", defect.name, "--start", str(self._seeds.start)]
         command += ["--seeds-max", str(len(self._seeds))]
@@ -183,29 +192,48 @@ class Hunter:
                 text=True,
             ) as child,
         ):
-            seed, told = self._first(defect, child)
-            if seed is None and child.wait():
+            shown = self._shown(defect, child)
+            if not shown and child.wait():
                 said.seek(0)
                 raise RuntimeError(f"the hunt for {defect.name} ended: {said.read()[-500:]}")
+        seed, (told, *_) = shown[0] if shown else (None, [""])
         law, _, what = told.partition(": ")
-        seeds = len(self._seeds) if seed is None else seed - self._seeds.start + 1
-        return Find(defect, seed, law, what, seeds, time.monotonic() - began)
+        start = self._seeds.start
+        seeds = len(self._seeds) if seed is None else seed - start + 1
+        spoke: dict[str, int] = {}
+        for at, laws in shown:
+            for own in {*defect.laws} & _names(laws):
+                spoke.setdefault(own, at - start + 1)
+        return Find(defect, seed, law, what, seeds, spoke, time.monotonic() - began)
 
-    def _first(self, defect: Defect, child: subprocess.Popen[str]) -> tuple[int | None, str]:
-        """The first seed that breaks a law with the defect and none without it."""
+    def _shown(self, defect: Defect, child: subprocess.Popen[str]) -> list[tuple[int, list[str]]]:
+        """The seeds that break laws with the defect and none without it, until its own have."""
         answers, lines = cast("TextIO", child.stdin), cast("TextIO", child.stdout)
+        shown: list[tuple[int, list[str]]] = []
+        silent = {*defect.laws}
         for line in lines:
             told = json.loads(line)
-            with self._one_at_a_time:
-                began = time.process_time()
-                is_old = bool(_broken(self._play, told["seed"], defect.place))
-                # Some lives are long; nothing is said by their taking longer than they may.
-                is_old |= time.process_time() - began > _SCENARIO_S_MAX / 2
-            answers.write("go on\n" if is_old else "found\n")
+            # Once it is found, only its own laws tell more.
+            if (not shown or silent & _names(told["laws"])) and self._is_new(defect, told["seed"]):
+                shown.append((told["seed"], told["laws"]))
+                silent -= _names(told["laws"])
+            answers.write("go on\n" if silent else "enough\n")
             answers.flush()
-            if not is_old:
-                return told["seed"], told["laws"][0]
-        return None, ""
+            if not silent:
+                break
+        return shown
+
+    def _is_new(self, defect: Defect, seed: int) -> bool:
+        """Whether a seed breaks no law without the defect."""
+        with self._one_at_a_time:
+            began = time.process_time()
+            is_old = bool(_broken(self._play, seed, defect.place))
+            # Some lives are long; nothing is said by their taking longer than they may.
+            return not is_old and time.process_time() - began <= _SCENARIO_S_MAX / 2
+
+
+def _names(laws: Sequence[str]) -> set[str]:
+    return {law.partition(":")[0] for law in laws}
 
 
 def _settled() -> dict[str, str]:
@@ -267,23 +295,26 @@ def _show(defect: Defect, seed: int) -> int:
 
 def _report(finds: Iterator[Find]) -> int:
     """Print the table as it fills, and what was not found."""
-    print(_TABLE.format("defect", "law", "seeds", "seconds", "replay"))  # noqa: T201 - what it is for
-    seeds: list[int] = []
-    missed: list[str] = []
+    head = _TABLE.format("defect", "law", "seeds", "seconds", "its laws", "replay")
+    print(head)  # noqa: T201 - what it is for
+    done: list[Find] = []
     for find in finds:
+        done.append(find)
         name = find.defect.name
         replay = f"./scripts/simulate --defects --show {name} --start {find.seed}"
         shown = "NOT FOUND" if find.seed is None else replay
-        row = _TABLE.format(name, find.law, find.seeds, f"{find.seconds:.1f}", shown)
-        print(row, flush=True)  # noqa: T201 - as above
-        if find.seed is None:
-            missed.append(name)
-        else:
-            seeds.append(find.seeds)
-    most, median = (max(seeds), sorted(seeds)[len(seeds) // 2]) if seeds else (0, 0)
-    told = f"{len(seeds)} of {len(seeds) + len(missed)} found, in {median} seeds by the median"
+        own = " ".join(f"{law}:{find.spoke.get(law, 'SILENT')}" for law in find.defect.laws)
+        seconds = f"{find.seconds:.1f}"
+        print(_TABLE.format(name, find.law, find.seeds, seconds, own, shown), flush=True)  # noqa: T201 - as above
+    found = sorted(find.seeds for find in done if find.seed is not None)
+    most, median = (found[-1], found[len(found) // 2]) if found else (0, 0)
+    told = f"{len(found)} of {len(done)} found, in {median} seeds by the median"
     print(f"{told} and {most} at the most")  # noqa: T201 - as above
-    return int(bool(missed))
+    silent = sorted({law for find in done for law in find.silent})
+    spoke = {law for find in done for law in find.spoke}
+    what = f"; silent: {', '.join(silent)}" if silent else ""
+    print(f"{len(spoke)} laws have spoken, each where it should{what}")  # noqa: T201 - as above
+    return int(len(found) < len(done) or bool(silent))
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ class Defect:
         old: The text as it is.
         new: The text with the defect.
         thought: What somebody might have thought.
+        laws: Those that speak when it is met, sooner or later.
         place: The account, or the gateway, that it is looked for at; None for any.
     """
 
@@ -23,6 +24,7 @@ class Defect:
     old: str
     new: str
     thought: str
+    laws: tuple[str, ...]
     place: str | None = None
 
     def put_into(self, source: str) -> str:

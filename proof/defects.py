@@ -7,7 +7,11 @@ that is to be replaced stands exactly once in its module, and `tests/proof` hold
 from __future__ import annotations
 
 from proof.defect import Defect
+from proof.defects_asked import OF_WHAT_IS_ASKED
 from proof.defects_gateways import AT_GATEWAYS
+from proof.defects_plan import OF_THE_PLAN
+from proof.defects_shown import OF_WHAT_IS_SHOWN
+from proof.defects_told import OF_WHAT_IS_TOLD
 from proof.defects_workflow import IN_DOMAIN, IN_WORKFLOW
 
 _ATTEMPT, _SITUATION = "activities.attempt", "activities.situation"
@@ -21,6 +25,7 @@ _NAMES = (
         "call.account, environment, call.workflow_id, call.kind,"
         ' f"{call.command_id}.{self.info.attempt}"\n',
         "a retry is another request, so it needs another key",
+        ("S10",),
     ),
     Defect(
         "key_of_the_run",
@@ -28,6 +33,7 @@ _NAMES = (
         "call.account, environment, call.workflow_id, call.kind, call.command_id\n",
         "call.account, environment, self.info.workflow_run_id, call.kind, call.command_id\n",
         "the run id is what Temporal calls unique",
+        ("S2", "S3", "V10"),
     ),
     Defect(
         "random_key",
@@ -35,6 +41,7 @@ _NAMES = (
         "return str(UUID(bytes=bytes(bits)))",
         'return str(__import__("uuid").uuid4())',
         "the gateway's own pages say: a fresh UUID for every request",
+        ("S10",),
         place="payroc",
     ),
     Defect(
@@ -43,6 +50,7 @@ _NAMES = (
         "call.account, environment, call.workflow_id, call.kind, call.command_id\n",
         "call.account, environment, call.workflow_id, call.kind, str(call.amount.amount_minor)\n",
         "the content makes a request the same",
+        ("S10",),
     ),
     Defect(
         "names_used_again",
@@ -50,6 +58,7 @@ _NAMES = (
         'return f"{base}~{tries + 1}" if tries else base',
         "return base",
         "the second try of a release is still the same release",
+        ("V3",),
     ),
     Defect(
         "repeats_not_known",
@@ -57,6 +66,7 @@ _NAMES = (
         "        if ask is None:\n            return None\n        is_queued",
         "        if ask is None or ask.answered:\n            return None\n        is_queued",
         "an instruction that is answered need not be remembered",
+        ("A9",),
         place="stax-parts",
     ),
 )
@@ -70,6 +80,7 @@ _LADDER = (
         "                return self._settled(Ending.DONE, payment)\n"
         "            case Pending(payment=payment):\n",
         "it was accepted, so it will come",
+        ("G5",),
     ),
     Defect(
         "unknown_is_declined",
@@ -79,6 +90,7 @@ _LADDER = (
         "            return self._settled(Ending.DECLINED, None, str(error))\n"
         "        except GatewayError as error:\n            # A cause",
         "no answer means that it did not work",
+        ("L1", "G7"),
     ),
     Defect(
         "keyless_sent_again",
@@ -86,6 +98,7 @@ _LADDER = (
         "return self.call.kind in gateway.capabilities.idempotent or self.looks_each_time",
         "return True",
         "every gateway takes a key, so whatever is lost is sent again",
+        ("S2", "W4"),
         place="xmoney",
     ),
     Defect(
@@ -94,6 +107,7 @@ _LADDER = (
         "too_soon = proof_from is not None and self._situation.now < proof_from",
         "too_soon = False",
         "what is not found is not there",
+        ("S2",),
         place="xmoney",
     ),
     Defect(
@@ -102,6 +116,7 @@ _LADDER = (
         "self.is_told_to_look = look_first or call.look_first",
         "self.is_told_to_look = look_first",
         "the key makes a second sending harmless anyway",
+        ("W3",),
         place="payroc",
     ),
     Defect(
@@ -110,6 +125,7 @@ _LADDER = (
         "self.is_told_to_look = look_first or call.look_first",
         "self.is_told_to_look = call.look_first",
         "the workflow knows best whether to look first",
+        ("W3",),
         place="payroc",
     ),
     Defect(
@@ -118,6 +134,7 @@ _LADDER = (
         "releases = self._call.kind is OperationKind.RELEASE",
         "releases = False",
         "a release can do no harm",
+        ("W3",),
         place="stax",
     ),
     Defect(
@@ -126,6 +143,7 @@ _LADDER = (
         "if self._call.send_by is not None and self._situation.now >= self._call.send_by:",
         "if False:",
         "the workflow has looked at the clock before it sent the activity",
+        ("X6",),
     ),
     Defect(
         "credentials_refused_for_good",
@@ -133,6 +151,7 @@ _LADDER = (
         "if self._call.adopts or not self._is_surely_the_first_card():",
         "if False:",
         "a 401 or 403 will not get better",
+        ("N2",),
     ),
     Defect(
         "sent_again_after_undecided",
@@ -140,6 +159,7 @@ _LADDER = (
         "if cause is not None and cause.type == Failure.UNDECIDED:",
         "if False:",
         "the key lives, so it is sent again, whatever the answer was",
+        ("L4",),
         place="payroc",
     ),
     Defect(
@@ -148,6 +168,7 @@ _LADDER = (
         "absent_after = lost_at + processing",
         "absent_after = lost_at",
         "the look-up comes after the sending, so it sees what was sent",
+        ("S2", "W6"),
         place="xmoney",
     ),
     Defect(
@@ -156,6 +177,7 @@ _LADDER = (
         "return self._began_reset or workflow.random_seed() != self._seed",
         "return False",
         "a replay brings the state back, so a reset is nothing special",
+        ("R4",),
         place="stax-parts",
     ),
     Defect(
@@ -164,6 +186,7 @@ _LADDER = (
         "self.is_second_run = info.original_execution_run_id != info.run_id",
         "self.is_second_run = False",
         "a run has one id",
+        ("W3",),
         place="payroc",
     ),
     Defect(
@@ -172,8 +195,19 @@ _LADDER = (
         "captured=record.ledger.money(record.ledger.captured_minor)",
         "captured=record.ledger.money(0)",
         "there is one capture, so before it nothing was taken",
+        ("L4",),
     ),
 )
 
 #: All of them.
-DEFECTS = (*_NAMES, *_LADDER, *IN_WORKFLOW, *IN_DOMAIN, *AT_GATEWAYS)
+DEFECTS = (
+    *_NAMES,
+    *_LADDER,
+    *IN_WORKFLOW,
+    *IN_DOMAIN,
+    *AT_GATEWAYS,
+    *OF_THE_PLAN,
+    *OF_WHAT_IS_ASKED,
+    *OF_WHAT_IS_SHOWN,
+    *OF_WHAT_IS_TOLD,
+)

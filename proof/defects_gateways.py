@@ -18,6 +18,7 @@ _AT_THE_EDGE = (
         "                return await self._received(request, again)\n"
         "            return broken(self._gateway, error)\n",
         "one retry of a broken connection does no harm",
+        ("S2",),
         place="xmoney",
     ),
     Defect(
@@ -26,6 +27,7 @@ _AT_THE_EDGE = (
         "    TimeoutError: Means.NO_ANSWER,",
         "    TimeoutError: Means.NOT_SENT,",
         "after twenty seconds a request is given up, on both ends",
+        ("S2",),
         place="xmoney",
     ),
     Defect(
@@ -34,6 +36,7 @@ _AT_THE_EDGE = (
         'return Undecided(f"{self.gateway}: {said} decides nothing")',
         'return Refused(f"{self.gateway}: {said}")',
         "what is no success is a failure",
+        ("L1",),
         place="stax",
     ),
     Defect(
@@ -42,6 +45,7 @@ _AT_THE_EDGE = (
         "return Decimal(amount.amount_minor).scaleb(-(digits_of(amount.currency) or 0))",
         "return Decimal(amount.amount_minor / 10 ** (digits_of(amount.currency) or 0))",
         "a Decimal is exact, whatever it is made of",
+        ("U1",),
         place="stax",
     ),
     Defect(
@@ -50,6 +54,7 @@ _AT_THE_EDGE = (
         "    return int(minor)\n",
         "    return int(float(amount) * 10 ** (digits_of(currency) or 0))\n",
         "times a hundred, and the rest is noise",
+        ("C1",),
         place="sibs",
     ),
     Defect(
@@ -58,6 +63,7 @@ _AT_THE_EDGE = (
         "minor = amount.scaleb(digits_of(currency) or 0)",
         "minor = amount.scaleb(1)",
         "the digits were mixed up",
+        ("A12",),
     ),
     Defect(
         "stays_away_as_told",
@@ -65,6 +71,7 @@ _AT_THE_EDGE = (
         "min(max(retry_after_s, least), most)",
         "max(retry_after_s, least)",
         "the gateway knows how long it will be away",
+        ("L8",),
     ),
 )
 
@@ -75,6 +82,7 @@ _AT_PAYROC = (
         'return captured(await self._change(named, "capture", amount), named)',
         'return captured(await self._change(named, "capture", {}), named)',
         "the hold has an amount already",
+        ("S6", "R3"),
         place="payroc",
     ),
     Defect(
@@ -83,6 +91,7 @@ _AT_PAYROC = (
         '"autoCapture": False,',
         '"autoCapture": True,',
         "the examples have it so",
+        ("S6", "C2", "C4"),
         place="payroc",
     ),
     Defect(
@@ -93,6 +102,7 @@ _AT_PAYROC = (
         'if result.responseCode == "E" or result.status in _UNDECIDED_STATUSES:\n'
         "        return PaymentState.OPEN",
         "received is as good as approved",
+        ("G5",),
         place="payroc",
     ),
     Defect(
@@ -101,6 +111,7 @@ _AT_PAYROC = (
         "            return Declined(payment.detail or _words(answer), payment)\n        shown =",
         "            return Approved(payment)\n        shown =",
         "HTTP 200 means that it worked",
+        ("R2",),
         place="payroc",
     ),
 )
@@ -112,6 +123,7 @@ _AT_SIBS = (
         "return call.amount.plain().plus(max(freed, 0) - call.amount.amount_minor)",
         "return call.amount.plain().plus(0 * freed)",
         "the amount of an adjustment is its amount",
+        ("R4",),
         place="sibs",
     ),
     Defect(
@@ -120,6 +132,7 @@ _AT_SIBS = (
         '"Timeout": Word.PENDING,',
         '"Timeout": Word.DECLINED,',
         "a time-out at the bank means no",
+        ("N2",),
         place="sibs",
     ),
     Defect(
@@ -128,6 +141,7 @@ _AT_SIBS = (
         "        if again:\n            await self._clear_the_way(named, until)\n",
         "",
         "an order that is not purchased holds nothing",
+        ("L1",),
         place="sibs",
     ),
     Defect(
@@ -136,6 +150,7 @@ _AT_SIBS = (
         '"InProcessing": Word.PENDING,',
         '"InProcessing": Word.DONE,',
         "what is in process will be done",
+        ("R4",),
         place="sibs",
     ),
     Defect(
@@ -144,6 +159,7 @@ _AT_SIBS = (
         '        return with_our_figures(call, payment).model_copy(update={"said": Said.ABSENT})',
         '        return with_our_figures(call, payment).model_copy(update={"said": Said.DECLINED})',
         "an operation that SIBS does not show was declined",
+        ("C3", "N3"),
         place="sibs",
     ),
 )
@@ -155,6 +171,7 @@ _AT_STAX = (
         "            **dict.fromkeys(self._site.amount_fields, amount),\n",
         '            **dict.fromkeys(("value",), amount),\n',
         "the field is called value elsewhere",
+        ("S6", "A10"),
         place="stax",
     ),
     Defect(
@@ -163,6 +180,7 @@ _AT_STAX = (
         '_path(named.call.payment_id, "/void")',
         '_path(named.call.payment_id, "/void-or-refund")',
         "it takes the money back whatever has happened",
+        ("S5",),
         place="stax",
     ),
     Defect(
@@ -171,6 +189,7 @@ _AT_STAX = (
         "if row.is_of(named) and row.id not in found]",
         "if row.id not in found]",
         "the newest charge is ours",
+        ("U1",),
         place="stax",
     ),
     Defect(
@@ -179,6 +198,7 @@ _AT_STAX = (
         "keeps = terms.keeps_rest and left and not is_voided",
         "keeps = False",
         "what is captured is captured",
+        ("L1", "G4"),
         place="stax-rest",
     ),
     Defect(
@@ -187,6 +207,7 @@ _AT_STAX = (
         "taken = [each for each in captures if each.success and not each.is_voided]",
         "taken = [each for each in captures if not each.is_voided]",
         "a capture that is listed was made",
+        ("N1",),
         place="stax",
     ),
 )
@@ -198,6 +219,7 @@ _AT_XMONEY = (
         '"cardTransactionMode": "auth",',
         '"cardTransactionMode": "authAndCapture",',
         "it is what the shop plugin sends",
+        ("S6",),
         place="xmoney",
     ),
     Defect(
@@ -206,6 +228,7 @@ _AT_XMONEY = (
         "        if found.transactionStatus == _OPEN:\n",
         '        if found.transactionStatus in {_OPEN, "complete-ok"}:\n',
         "a release takes back whatever there is",
+        ("S5",),
         place="xmoney",
     ),
     Defect(
@@ -214,6 +237,7 @@ _AT_XMONEY = (
         '"uncertain": PaymentState.PENDING,',
         '"uncertain": PaymentState.DECLINED,',
         "without the provider's word there is no money",
+        ("L1",),
         place="xmoney",
     ),
     Defect(
@@ -222,6 +246,7 @@ _AT_XMONEY = (
         "        if not found and not order.has_failed:\n",
         "        if not found and order.has_failed is None:\n",
         "an order without a payment holds nothing",
+        ("S2",),
         place="xmoney",
     ),
     Defect(
@@ -230,6 +255,7 @@ _AT_XMONEY = (
         "    if payment.state is PaymentState.CAPTURED and payment.captured == wanted:\n",
         "    if problem is None or payment.captured == wanted:\n",
         "HTTP 200 means done",
+        ("G5",),
         place="xmoney",
     ),
     Defect(
@@ -238,6 +264,7 @@ _AT_XMONEY = (
         '    return format(decimal_of(amount), "f")\n',
         "    return str(amount.amount_minor)\n",
         "every other gateway counts in cents",
+        ("N1",),
         place="xmoney",
     ),
 )

@@ -18,6 +18,7 @@ IN_WORKFLOW = (
         "if self._record.has_attention(AttentionReason.OUTCOME_UNKNOWN) or sent_at is None:",
         "if True:",
         "the look-ups will find it some day",
+        ("L4", "L9"),
     ),
     Defect(
         "unknown_adjust_delays",
@@ -25,6 +26,7 @@ IN_WORKFLOW = (
         '"""An unknown adjust does not delay what the plan does at its hour."""\n',
         '"""Nothing overtakes what is under way."""\n        return False\n',
         "first things first",
+        ("P6",),
         place="payroc",
     ),
     Defect(
@@ -35,6 +37,7 @@ IN_WORKFLOW = (
         'why = "approved for less"\n'
         "                settled = Settled(ending=Ending.DECLINED, detail=why)",
         "it counts as a decline, and a decline holds nothing",
+        ("L1",),
         place="payroc",
     ),
     Defect(
@@ -43,6 +46,7 @@ IN_WORKFLOW = (
         "return captured and self.record.ledger.remaining_minor > 0",
         "return False",
         "the gateway frees what a capture leaves",
+        ("S8",),
         place="stax-rest",
     ),
     Defect(
@@ -51,6 +55,7 @@ IN_WORKFLOW = (
         "if ask is not None and ask.at <= self._due_since:",
         "if ask is not None and ask.at < self._due_since and False:",
         "the timer has fired, so it is the deadline's turn",
+        ("P7",),
     ),
     Defect(
         "new_plan_not_awaited",
@@ -58,6 +63,7 @@ IN_WORKFLOW = (
         "return next_step(self.record, self._waiting.now) != step",
         "return False",
         "the timer is set, and a deadline does not change",
+        ("L4",),
     ),
     Defect(
         "cancel_swallowed",
@@ -65,6 +71,7 @@ IN_WORKFLOW = (
         "        self.inbox.waiting.append(self._cancelled)\n",
         "",
         "a cancelled run must not stop, so the cancellation is caught",
+        ("P7",),
     ),
     Defect(
         "cancel_let_through",
@@ -72,6 +79,7 @@ IN_WORKFLOW = (
         "                _go_on()\n                self._cancel()",
         "                raise",
         "a cancellation must not be swallowed",
+        ("L1",),
     ),
     Defect(
         "deadline_capture_for_ever",
@@ -79,6 +87,7 @@ IN_WORKFLOW = (
         "self.record.deadline_capture_tried = True",
         "self.record.deadline_capture_tried = False",
         "a refused capture is tried again",
+        ("P2",),
     ),
     Defect(
         "earlier_run_not_compared",
@@ -86,6 +95,7 @@ IN_WORKFLOW = (
         "return (is_told_to or self._has_yet_to_look()) and state in RESTING",
         "return is_told_to and state in RESTING",
         "what this run has is what there is",
+        ("R4",),
         place="payroc",
     ),
     Defect(
@@ -94,6 +104,7 @@ IN_WORKFLOW = (
         "for ask in (*self.inbox.waiting, *self.inbox.at_once):",
         "for ask in self.inbox.at_once:",
         "after the end nobody waits any more",
+        ("A8",),
     ),
     Defect(
         "signal_raises",
@@ -103,6 +114,7 @@ IN_WORKFLOW = (
         "        except InvalidMessage:\n            problem = None\n"
         "        if problem is not None:\n            keeper.record.refuse(",
         "a signal has the same errors as an update",
+        ("L5",),
     ),
     Defect(
         "refused_signal_dropped",
@@ -110,6 +122,7 @@ IN_WORKFLOW = (
         "        if ask.is_signal:\n",
         "        if ask.is_signal and not ask.answered:\n",
         "nobody waits for a signal's answer",
+        ("X3",),
     ),
     Defect(
         "misspelled_signal_dropped",
@@ -117,6 +130,7 @@ IN_WORKFLOW = (
         "self._keeper.record.refuse(shown_name(name), workflow.now(), why)",
         "del why",
         "what nobody knows is nobody's business",
+        ("X3",),
     ),
     Defect(
         "last_come_first_served",
@@ -124,6 +138,7 @@ IN_WORKFLOW = (
         "at = queue[0].at",
         "at = queue[-1].at",
         "the newest word counts",
+        ("X4",),
         place="sibs",
     ),
     Defect(
@@ -132,6 +147,7 @@ IN_WORKFLOW = (
         "lambda: has_answer() or caller.is_late",
         "has_answer",
         "an update is answered when there is an answer",
+        ("L5",),
     ),
     Defect(
         "naive_time",
@@ -139,6 +155,7 @@ IN_WORKFLOW = (
         "while not ready() and (at is None or self.now < at):",
         "while not ready() and (at is None or self.now.replace(tzinfo=None) < at):",
         "all of our times are UTC, so the zone is noise",
+        ("L5", "L6"),
     ),
     Defect(
         "second_hold_not_looked_for",
@@ -146,6 +163,7 @@ IN_WORKFLOW = (
         "return self._record.others_at if self._record.life.state in RESTING else None",
         "return None",
         "one workflow per reservation, one hold per workflow",
+        ("W10",),
         place="sibs",
     ),
     Defect(
@@ -154,6 +172,7 @@ IN_WORKFLOW = (
         '"""What a person has said of this operation, if somebody has."""\n',
         '"""Nothing counts but the gateway."""\n        return None\n',
         "the look-up will tell it anyway",
+        ("L4", "L7"),
     ),
 )
 
@@ -164,6 +183,7 @@ IN_DOMAIN = (
         "real_margin = min(margin, (expires_at - since) / 2)",
         "real_margin = timedelta(0)",
         "the hold can be used until it lapses",
+        ("V4", "L3"),
     ),
     Defect(
         "margin_not_cut",
@@ -171,6 +191,7 @@ IN_DOMAIN = (
         "real_margin = min(margin, (expires_at - since) / 2)",
         "real_margin = margin",
         "twelve hours are twelve hours",
+        ("V4", "S9"),
     ),
     Defect(
         "age_from_the_answer",
@@ -178,6 +199,7 @@ IN_DOMAIN = (
         "        return booked_at\n    return sent_at",
         "        return booked_at\n    return now",
         "a hold begins when we know of it",
+        ("V6",),
     ),
     Defect(
         "callers_window_ignored",
@@ -185,6 +207,7 @@ IN_DOMAIN = (
         "window = request.hold_window or self.capabilities.hold_window",
         "window = self.capabilities.hold_window",
         "how long a hold lives is the account's to say",
+        ("V4",),
     ),
     Defect(
         "partial_approval_is_full",
@@ -192,6 +215,7 @@ IN_DOMAIN = (
         "and payment.authorized.amount_minor < entry.amount.amount_minor",
         "and payment.authorized.amount_minor < 1",
         "approved is approved",
+        ("S7",),
         place="payroc",
     ),
     Defect(
@@ -200,6 +224,7 @@ IN_DOMAIN = (
         "    is_done = entry.state is OperationState.DONE\n    if is_done:\n",
         "    is_done = entry.state is not OperationState.SENT\n    if is_done:\n",
         "the adjustment has an ending, so the total is the new one",
+        ("R2",),
         place="payroc",
     ),
     Defect(
@@ -208,6 +233,7 @@ IN_DOMAIN = (
         "    if payment.captured == wanted:\n",
         "    if payment.captured.amount_minor:\n",
         "it is captured, so our capture worked",
+        ("R1",),
     ),
     Defect(
         "pending_is_absent",
@@ -215,6 +241,7 @@ IN_DOMAIN = (
         "    if payment.state is PaymentState.PENDING:\n        return None",
         "    if payment.state is PaymentState.PENDING:\n        return Ending.ABSENT",
         "what is not approved so far is not there",
+        ("L1",),
         place="xmoney",
     ),
     Defect(
@@ -223,6 +250,7 @@ IN_DOMAIN = (
         "    if entry.final and record.capabilities.frees_rest:\n",
         "    if entry.final and not record.capabilities.frees_rest:\n",
         "a condition is easily turned round",
+        ("G3",),
     ),
     Defect(
         "capture_above_the_hold",
@@ -230,6 +258,7 @@ IN_DOMAIN = (
         "return (_entry(OperationKind.ADJUST, amount, asked), capture)",
         "return (capture,)",
         "the gateway raises the hold by itself",
+        ("C3", "S4"),
         place="payroc",
     ),
     Defect(
@@ -238,6 +267,7 @@ IN_DOMAIN = (
         "final = command.final or amount.amount_minor >= remaining",
         "final = command.final",
         "the caller says whether it is the last capture",
+        ("A4",),
     ),
     Defect(
         "deadline_takes_what_is_not_there",
@@ -245,6 +275,7 @@ IN_DOMAIN = (
         "most = min(most, unknown.amount.amount_minor)",
         "most = max(most, unknown.amount.amount_minor)",
         "the new total will come",
+        ("L5",),
         place="payroc",
     ),
 )

@@ -44,6 +44,7 @@ def more(seen: Witness) -> Iterable[Violation]:
     yield from _asked_whom(seen)
     if seen.view is not None:
         yield from _in_order(seen, seen.view)
+        yield from _ended_before_their_turn(seen, seen.view)
         yield from _nothing_dropped(seen, seen.view)
         yield from _done_in_time(seen, seen.view)
         yield from _says_what_was_held(seen, seen.view)
@@ -223,6 +224,24 @@ def _answered_in_order(seen: Witness) -> Iterable[Violation]:
             if had_its_turn and came_at - first.asked_at >= 1 and second.at < first.at:
                 what = f"{second.instruction} was answered before {first.instruction}"
                 yield Violation("X4", f"{what}, which came first")
+
+
+def _ended_before_their_turn(seen: Witness, view: Json) -> Iterable[Violation]:
+    """Whoever came first is not told that it is over, by whoever came after them."""
+    if seen.plan.accidents or not view["operations"]:
+        return
+    given, last = given_names(seen.plan), view["operations"][-1]
+    ends = {
+        seen.sent_at[number]
+        for number, each in enumerate(seen.plan.instructions)
+        if number in seen.sent_at and given[each.command_id] == 1
+        if (each.name, each.command_id) == (last["kind"], last["command_id"])
+    }
+    for told in seen.told:
+        waited = told.error == "Closed" and told.instruction.name in _QUEUED
+        if waited and any(told.asked_at + 1 <= at <= told.at for at in ends):
+            what = f"{told.instruction} was closed by {last['operation_id']}"
+            yield Violation("X4", f"{what}, which came after it")
 
 
 def _nothing_dropped(seen: Witness, view: Json) -> Iterable[Violation]:

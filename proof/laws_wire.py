@@ -176,7 +176,7 @@ def _seen_done(seen: Witness) -> Iterator[Violation]:
         if look.fault or look.path.rpartition("/")[2] not in each.path:
             continue
         gone = next((at for book, at in _gone_at(seen) if book in each.path), None)
-        if gone is not None and gone < look.at < each.at:
+        if gone is not None and gone < look.at:
             yield Violation("W9", f"a release was sent at {each.at:.0f} s, and seen done before")
 
 

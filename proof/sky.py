@@ -46,6 +46,9 @@ _DIES_FIRST, _ARRIVES_AFTER = 0.3, 0.8
 # What a proxy may answer in the gateway's place; of credentials and haste it knows nothing.
 _PAGES = (200, 200, 200, 204, 302, 400, 404, 404, 405, 408, 409, 410, 422, 502, 503)
 _SHOWN = ("page", "page", "nothing")
+# An outage is of every kind, or of one and the same all the while.
+_WAYS = ("refused", "lost", "lost_silent", "error_before", "unauthorized")
+_OUTAGES = (_WAYS, _WAYS, ("lost", "lost_silent"), *((way,) for way in _WAYS if way != "lost"))
 _REFUNDING = frozenset({"payroc", "xmoney"})
 
 
@@ -86,6 +89,7 @@ class Sky:
         self._ordered_at: list[float] = []
         self._dies = dies
         self.outages: list[tuple[float, float]] = []
+        self._ways = random.Random(f"{plan.seed}:outages").choice(_OUTAGES)  # noqa: S311 - repeatable by design
 
     def __call__(self, exchange: Exchange) -> Weather:
         """What happens to a request: an outage, a fault of the swarm's, or nothing."""
@@ -117,8 +121,7 @@ class Sky:
         is_gone = plan.heals_at is None and now >= plan.gone_at
         if is_gone or any(since <= now < until for since, until in self.outages):
             self.trouble("outage")
-            how = dice.choice(("refused", "lost", "lost_silent", "error_before", "unauthorized"))
-            return self._named(how, exchange)
+            return self._named(dice.choice(self._ways), exchange)
         if plan.heals_at is not None and now >= plan.heals_at:
             return Weather()
         name = self._drawn(exchange)

@@ -7,6 +7,7 @@ of its own; ``scripts/simulate --defects`` hunts all of them.
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -32,6 +33,25 @@ def test_there_are_enough_defects_and_each_has_a_name_of_its_own() -> None:
     assert len(DEFECTS) == len({defect.name for defect in DEFECTS})
 
 
+def _catalogue() -> set[str]:
+    """The laws that the proof's page has a row for: each by itself, with a comma, or `A1 to A8`."""
+    page = (ROOT / "docs" / "proof.md").read_text(encoding="utf-8")
+    laws = set[str]()
+    for row in re.findall(r"^\| ([A-Z]\d[^|]*) \|", page, re.MULTILINE):
+        first, _, last = row.partition(" to ")
+        numbers = range(int(first[1:]), int(last[1:]) + 1) if last else ()
+        laws |= {f"{row[0]}{number}" for number in numbers} or {*row.split(", ")}
+    return laws
+
+
+def test_every_law_is_in_the_catalogue_and_has_a_defect_that_makes_it_speak() -> None:
+    judge = [*(ROOT / "proof").glob("laws*.py"), ROOT / "proof" / "oracle.py"]
+    sources = "".join(path.read_text(encoding="utf-8") for path in judge)
+    laws = {*re.findall(r'"([A-Z]\d{1,2})"', sources)}
+    assert laws == _catalogue()
+    assert laws == {law for defect in DEFECTS for law in defect.laws}
+
+
 @pytest.mark.parametrize("defect", DEFECTS, ids=lambda defect: defect.name)
 def test_a_defect_fits_the_source_as_it_is(defect: Defect) -> None:
     path = ROOT / f"{defect.module.replace('.', '/')}.py"
@@ -48,7 +68,7 @@ def test_a_text_that_stands_nowhere_or_twice_is_no_place_for_a_defect() -> None:
 
 
 def test_a_defect_is_put_into_no_module_that_is_imported_already() -> None:
-    in_here = Defect("late", "proof.canary", "a", "b", "it will be in time")
+    in_here = Defect("late", "proof.canary", "a", "b", "it will be in time", ("L1",))
     before = [*sys.meta_path]
     with pytest.raises(RuntimeError, match="imported already"):
         put_in(in_here)
@@ -61,7 +81,7 @@ def test_the_defects_that_are_found_soonest_are_found() -> None:
     finds = {find.defect.name: find for find in hunt_all(_named(), hunter, jobs=2)}
     assert set(finds) == set(QUICKEST)
     assert [name for name, find in finds.items() if find.seed is None] == []
-    assert all(find.law and find.what for find in finds.values())
+    assert all(find.law and find.what and not find.silent for find in finds.values())
 
 
 def test_a_change_that_changes_nothing_is_not_found(capsys: pytest.CaptureFixture[str]) -> None:
