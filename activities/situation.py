@@ -128,6 +128,16 @@ class Situation:
         """Whether to send it again can do nothing twice: by its key, or by the look before it."""
         return self.call.kind in gateway.capabilities.idempotent or self.looks_each_time
 
+    def is_guarded_by_its_key(self, gateway: Gateway) -> bool:
+        """Whether its key surely lives, and a look that misses what stands does no harm.
+
+        Not where there is a reason to look, or the look is to be proof: then it sees everything.
+        """
+        can, asked_at = gateway.capabilities, self.call.asked_at
+        if self.is_told_to_look or self.is_of_an_earlier_run or asked_at is None:
+            return False
+        return self.call.kind in can.idempotent and self.now < asked_at + can.key_life / 2
+
     def may_stand_already(self, gateway: Gateway) -> bool:
         """Whether to go on from a run that we know nothing of could move money twice.
 

@@ -20,11 +20,14 @@ class Named:
         call: What to do.
         key: The idempotency key.
         reference: The merchant's reference of this operation, at most 24 characters.
+        guarded: The key surely lives, so that to send what stands already does nothing twice: a
+            look that finds nothing need not have seen everything.
     """
 
     call: Call
     key: str
     reference: str
+    guarded: bool = False
 
 
 class Gateway(Protocol):

@@ -5,9 +5,10 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 
-# How many other bookings the account has meanwhile; so many fill more than a page of a list.
+# How many other bookings the account has meanwhile; now and then they fill more than a page of a
+# list, or more pages than are looked through where a key guards what is sent.
 _STRANGERS = (0, 0, 0, 0, 0, 1, 1, 2)
-_A_PAGE, _A_PAGE_SHARE = 27, 0.02
+_PAGES, _PAGES_SHARE = (27, 27, 110), 0.02
 # Where a gateway's documents contradict each other or say nothing, it does now this and now that.
 _RULED = 0.25
 # Published windows are of half a minute to a day.
@@ -38,7 +39,7 @@ _RULES: Mapping[str, Mapping[str, tuple[object, ...]]] = {
 
 def strangers(dice: random.Random, weather: tuple[str, ...]) -> tuple[tuple[float, str], ...]:
     """When others place a hold of the same amount, and what becomes of it."""
-    count = _A_PAGE if dice.random() < _A_PAGE_SHARE else dice.choice(_STRANGERS)
+    count = dice.choice(_PAGES if dice.random() < _PAGES_SHARE else _STRANGERS)
     # One at least, where a look may be answered with another guest's payment.
     count = max(count, int("misrouted" in weather))
     # Before the run, or while it authorizes.

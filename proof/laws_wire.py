@@ -34,6 +34,8 @@ _KEY_S = 3.5 * DAY
 _FIRST_TRY_S, _AT_ONCE_S, _JUST_THEN_S = (10.0, 40.0), 0.001, 5.0
 # After these nobody can say who knew of what was lost: two run beside each other, or go on late.
 _STRANGE = ("standstill", "second_cluster", "terminate_and_start", "terminate", "restore")
+# A list is one look, however many pages it has.
+_FURTHER = re.compile(r"[?&]page=(?!1\b)")
 # When an order was given at SIBS, by its clock.
 _STAMP = re.compile(rb'"transactionTimestamp": ?"[^"]*"')
 # What is looked up before it is sent, whatever its key.
@@ -104,7 +106,7 @@ def _often_enough(seen: Witness, view: Json) -> Iterator[Violation]:
 
 
 def _storms(seen: Witness) -> Iterator[Violation]:
-    hours = [each.at for each in seen.exchanges]
+    hours = [each.at for each in seen.exchanges if not _FURTHER.search(each.path)]
     runs = 1 + len(seen.plan.accidents)
     for first, last in zip(hours, hours[_CALLS_A_MINUTE * runs :], strict=False):
         if last - first < _A_MINUTE_S:

@@ -5,6 +5,7 @@ The same scripted gateway as for the other attempts; what it was asked, in order
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 import pytest
@@ -13,7 +14,7 @@ from activities.beats import NOTHING_SENT, SENT
 from cardhold.hold import OperationKind
 from domain.calls import Call, Ending
 from domain.capabilities import Capabilities
-from domain.outcome import Approved, Outcome, PaymentState, Said
+from domain.outcome import Approved, Outcome, Payment, PaymentState, Said
 from gateways.errors import Undecided
 from gateways.port import Named
 from tests.activities.test_holds import (
@@ -64,6 +65,48 @@ async def test_what_is_there_before_the_first_sending_is_found_and_not_sent(
 
     assert gateway.asked == ["look_up"]
     assert (settled.payment, settled.found) == (TAKEN, True)
+
+
+@dataclass
+class Guarded(Scripted):
+    """Keeps of each look whether it was told that a key guards what is sent after it."""
+
+    guarded: list[bool] = field(default_factory=list[bool])
+
+    async def look_up(self, named: Named) -> Payment | None:
+        self.guarded.append(named.guarded)
+        return await super().look_up(named)
+
+
+JUST_NOW = AUTHORIZE.model_copy(update={"asked_at": NOW - timedelta(minutes=1)})
+
+
+@pytest.mark.parametrize(
+    ("can", "differs", "guarded"),
+    [
+        (KEYS, {}, True),
+        (KEYS, {"repeated": True}, True),
+        (KEYS, {"asked_at": NOW - timedelta(days=3.4)}, True),
+        (KEYS, {"asked_at": NOW - timedelta(days=3.6)}, False),
+        (KEYS, {"asked_at": None}, False),
+        (KEYS, {"look_first": True}, False),
+        (KEYS, {"look_first": True, "patient": True}, False),
+        (KEYS, {"send_by": NOW - timedelta(days=1)}, False),
+        (NO_KEYS, {}, False),
+    ],
+)
+async def test_a_look_may_miss_what_a_living_key_keeps_from_being_done_twice(
+    can: Capabilities, differs: dict[str, object], *, guarded: bool
+) -> None:
+    gateway = Guarded([None, Approved(HELD)], can)
+    await attempt(gateway, JUST_NOW.model_copy(update=differs))
+    assert gateway.guarded == [guarded]
+
+
+async def test_a_look_that_nothing_is_sent_after_has_to_see_everything() -> None:
+    gateway = Guarded([HELD])
+    await attempt(gateway, JUST_NOW, look_up=True)
+    assert gateway.guarded == [False]
 
 
 async def test_what_this_run_may_have_sent_itself_is_no_find() -> None:

@@ -6,6 +6,7 @@ but a GET.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -340,16 +341,45 @@ async def test_a_search_of_long_ago_that_fails_is_no_word_of_absence(
         await stax(Seen(answer(200, page()), failed)).look_up(authorize())
 
 
+class _Endless:
+    """A busy account: however much of its list is read, there is more; and what it was asked."""
+
+    def __init__(self, **searched: dict[str, Any]) -> None:
+        self.pages: list[int] = []
+        self.searches = 0
+        self._searched = searched
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        if request.url.path != "/transaction":
+            return answer(200, self._searched[request.url.path.rpartition("/")[2]])
+        if "keywords" in request.url.params:
+            self.searches += 1
+            return answer(200, page(*({**ROW, "id": name} for name in self._searched)))
+        self.pages.append(int(request.url.params["page"]))
+        return answer(200, page(OTHER, number=self.pages[-1], last=self.pages[-1] + 1))
+
+
 async def test_a_list_without_an_end_proves_no_absence_and_is_left_in_time() -> None:
-    asked: list[int] = []
-
-    def endless(request: httpx.Request) -> httpx.Response:
-        asked.append(int(request.url.params["page"]))
-        return answer(200, page(OTHER, number=asked[-1], last=asked[-1] + 1))
-
+    busy = _Endless()
     with pytest.raises(Undecided):
-        await stax(endless).look_up(authorize())
-    assert asked == [*range(1, 21)]
+        await stax(busy).look_up(authorize())
+    assert (busy.pages, busy.searches) == ([*range(1, 21)], 1)
+
+
+async def test_what_a_list_without_an_end_does_not_show_may_be_found_by_our_reference() -> None:
+    found = await stax(_Endless(a=transaction(id="a"))).look_up(authorize())
+    assert found is not None
+    assert (found.payment_id, found.state) == ("a", OPEN)
+
+
+async def test_where_a_key_guards_the_charge_a_busy_account_is_asked_for_little() -> None:
+    guarded = replace(authorize(), guarded=True)
+    busy = _Endless()
+    assert await stax(busy).look_up(guarded) is None
+    assert (busy.pages, busy.searches) == ([1, 2, 3, 4], 1)
+    found = await stax(_Endless(a=transaction(id="a"))).look_up(guarded)
+    assert found is not None
+    assert found.payment_id == "a"
 
 
 async def test_a_list_that_fails_on_a_later_page_says_so_and_not_none() -> None:

@@ -46,6 +46,9 @@ _OK, _BAD_REQUEST = 200, 400
 _PAGE_SIZE = 25
 # Five hundred transactions, in a fifth of the hundred requests that Stax allows a minute.
 _PAGES_MAX = 20
+# Where a key keeps it from being placed twice, what was charged last is enough: a busy account has
+# thousands in a day, and each page is one of its hundred requests.
+_PAGES_GUARDED = 4
 # A stamp names no zone, and a filter may be by whole days: a day before covers both.
 _LISTED_BEFORE = timedelta(days=1)
 # More transactions under one name, or captures of one hold, are somebody else's accident.
@@ -240,23 +243,26 @@ class Stax(Adapter[Site]):
         """The ids of the transactions under our names, newest first, from page to page.
 
         The page after the last find is read too: a pair may stand on both sides of a page's end.
+
+        Raises:
+            Undecided: It is none of those that were looked through, and nothing else guards it.
         """
         found: list[str] = []
-        for number in range(1, _PAGES_MAX + 1):
+        for number in range(1, (_PAGES_GUARDED if named.guarded else _PAGES_MAX) + 1):
             page = await self._list(_Page, number, _since(named.call), until)
             here = [row.id for row in page.data if row.is_of(named) and row.id not in found]
             found += here
             if page.last_page <= number or (found and not here):
                 return found or await self._older(named, until)
-        if found:
+        found = found or await self._older(named, until)
+        if found or named.guarded:
             return found
         raise Undecided(f"{NAME}: more was charged since than can be looked through")
 
     async def _older(self, named: Named, until: float) -> list[str]:
         """Of an earlier run of the reservation, however long ago: searched by our reference.
 
-        What keywords are compared with is not published, so to find nothing here proves nothing;
-        that nothing was charged since it was asked for is known already.
+        What keywords are compared with is not published: a find is proof, and none proves nothing.
         """
         page = await self._list(_Page, 1, {"keywords": named.reference}, until)
         return [row.id for row in page.data if row.is_of(named)]
