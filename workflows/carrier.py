@@ -79,8 +79,7 @@ class Carrier:
         run has to know, or it takes for its own silence what the run before has under way.
         """
         if self.courier.was_reset and workflow.patched(_HEARS_OF_EACH_RESET):
-            heard_at = workflow.now() + timing.A_MOMENT
-            await self._waiting.until(lambda: False, heard_at, "until a reset is heard of")
+            await self._waiting.a_moment("until a reset is heard of")
 
     def _lost(self, entry: Entry) -> None:
         """Nobody knows the outcome: say so to those who wait for their turn in vain."""

@@ -40,6 +40,10 @@ _FREES_THE_REST = "frees what the deadline has left"
 _LOOKS_AGAIN = "looks again for a guest who was back meanwhile"
 # And those that were cancelled, and left the hold to the plan.
 _FREES_ALL_THE_SAME = "frees what others have left of a cancelled hold"
+# And those whose plan has captured in the task that told of a cancellation.
+_HEARS_OF_A_CANCELLATION = "hears of a cancellation before the plan captures"
+# And those that took what was put off for due ever since.
+_DUE_ANEW = "counts anew from when each hour has come"
 
 
 class Keeper:
@@ -61,6 +65,7 @@ class Keeper:
         self._others = Others(record, self.inbox, self._carrier, self._waiting)
         self._comparison = Comparison(record, self.inbox, self._carrier, self._waiting)
         self._due_since: datetime | None = None
+        self._due_at: datetime | None = None
         self._cancelled: Ask | None = None
 
     async def keep(self) -> None:
@@ -186,13 +191,21 @@ class Keeper:
         A capture and the deadline may arrive in one workflow task, and which of them the SDK
         reports first is not ours: the person's word counts. A warning waits for nobody.
         """
-        self._due_since = self._due_since or workflow.now()
+        if self._due_since is None or self._is_another_hour(step):
+            self._due_since, self._due_at = workflow.now(), step.at
+            if step.kind is StepKind.CAPTURE and workflow.patched(_HEARS_OF_A_CANCELLATION):
+                await self._waiting.a_moment("until a cancellation is heard of")
+                return
         ask = self.inbox.head() if step.kind is not StepKind.WARN else None
         if ask is not None and ask.at <= self._due_since:
             await self._follow(self.inbox.take(ask))
             return
         self._due_since = None
         await self._act(step)
+
+    def _is_another_hour(self, step: Step) -> bool:
+        """Whether what was due before was put off."""
+        return step.at != self._due_at and workflow.patched(_DUE_ANEW)
 
     async def _act(self, step: Step) -> None:
         match step.kind:

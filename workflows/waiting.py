@@ -10,6 +10,7 @@ from temporalio import workflow
 
 from cardhold.hold import Attention
 from domain.record import Record
+from workflows import timing
 from workflows.desk import Desk
 from workflows.inbox import Inbox
 from workflows.telling import warn, write_attributes, write_details
@@ -25,8 +26,8 @@ class Waiting:
         self._inbox = inbox
         self._desk = desk
         self._cancel = cancel
-        self._alarm = _Alarm(self._look_at_the_clock)
         self._as_of = workflow.now()
+        self._alarm = _Alarm(lambda: self.now, self._look_at_the_clock)
         self._told: Attention | None = None
 
     @property
@@ -75,6 +76,11 @@ class Waiting:
             if self._desk.serve():
                 self.tell()
 
+    async def a_moment(self, why: str) -> None:
+        """Wait for one more workflow task: the SDK hands over messages before all else."""
+        moment = asyncio.create_task(workflow.sleep(timing.A_MOMENT, summary=why))
+        await self.until(moment.done)
+
     def _is_time(self, at: datetime | None) -> bool:
         """Whether an hour has come, or a new one is to be waited for."""
         late = self._inbox.next_late()
@@ -119,7 +125,8 @@ def _go_on() -> None:
 class _Alarm:
     """One timer at a time; one that rings too early is worth less than cancelling it costs."""
 
-    def __init__(self, rings: Callable[[datetime], None]) -> None:
+    def __init__(self, now: Callable[[], datetime], rings: Callable[[datetime], None]) -> None:
+        self._now = now
         self._rings = rings
         self._at: datetime | None = None
         self._task: asyncio.Task[None] | None = None
@@ -138,6 +145,6 @@ class _Alarm:
         return instant is not None and (self._at is None or self._at > instant)
 
     async def _ring(self, instant: datetime, why: str) -> None:
-        await workflow.sleep(max(instant - workflow.now(), timedelta(0)), summary=why)
+        await workflow.sleep(max(instant - self._now(), timedelta(0)), summary=why)
         self._at = self._task = None
         self._rings(instant)
