@@ -83,15 +83,6 @@ OF_WHAT_IS_ASKED = (
         place="payroc",
     ),
     Defect(
-        "key_for_its_whole_life",
-        _COURIER,
-        "left = entry.sent_at + can.key_life / 2 - workflow.now()",
-        "left = entry.sent_at + can.key_life - workflow.now()",
-        "a key lives for as long as the gateway says",
-        ("W5",),
-        place="payroc",
-    ),
-    Defect(
         "taken_is_gone",
         _VERDICT,
         "    if payment.captured != call.captured:\n"

@@ -48,7 +48,8 @@ _PAGES = (200, 200, 200, 204, 302, 400, 404, 404, 405, 408, 409, 410, 422, 502, 
 _SHOWN = ("page", "page", "nothing")
 # An outage is of every kind, or of one and the same all the while.
 _WAYS = ("refused", "lost", "lost_silent", "error_before", "unauthorized")
-_OUTAGES = (_WAYS, _WAYS, ("lost", "lost_silent"), *((way,) for way in _WAYS if way != "lost"))
+_SILENT = ("lost", "lost_silent")
+_OUTAGES = (_WAYS, _SILENT, _SILENT, ("refused",), ("error_before",), ("unauthorized",))
 _REFUNDING = frozenset({"payroc", "xmoney"})
 
 
