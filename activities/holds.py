@@ -48,7 +48,7 @@ class Holds:
     @activity.defn(name=OperationKind.AUTHORIZE)
     async def authorize(self, call: Call) -> Settled:
         """Place a hold, or adopt one that was made elsewhere."""
-        return await self._attempt(call).authorize()
+        return self._as_restored(await self._attempt(call).authorize())
 
     @activity.defn(name=OperationKind.ADJUST)
     async def adjust(self, call: Call) -> Settled:

@@ -142,6 +142,10 @@ class Record:
     """An earlier run of this reservation may have gone further than this one has."""
     found: bool = False
     """The hold was at the gateway before this run had sent anything."""
+    restored: bool = False
+    """An answer has come since Temporal's store was set back."""
+    forgets_cards: bool = False
+    """It was set back to a decline, after which another card may have been given."""
     cautious: bool = False
     """Look before every sending: a person's word, or a run before this one, may stand against what
     we have."""

@@ -48,6 +48,7 @@ def settle(record: Record, entry: Entry, settled: Settled, now: datetime) -> Non
     note_booking(entry, settled)
     entry.state = _state_of(record, entry, settled)
     _no_longer_unknown(record, entry, now)
+    _heed_a_restore(record, entry, settled)
     match entry.kind:
         case OperationKind.AUTHORIZE:
             _authorized(record, entry, settled, now)
@@ -65,6 +66,13 @@ def note_booking(entry: Entry, settled: Settled) -> None:
     if settled.payment is not None:
         entry.payment_id = settled.payment.payment_id
         entry.booked_at = settled.payment.booked_at
+
+
+def _heed_a_restore(record: Record, entry: Entry, settled: Settled) -> None:
+    """The first answer since the store was set back: of a further card, it was to a decline."""
+    if settled.restored and not record.restored:
+        record.restored = True
+        record.forgets_cards = entry.kind is OperationKind.AUTHORIZE and entry.number > 1
 
 
 def _no_longer_unknown(record: Record, entry: Entry, now: datetime) -> None:

@@ -17,7 +17,15 @@ from proof.asks import HOUR, seconds_of, since_beginning
 from proof.laws_shown import all_shown
 from proof.laws_told import own_operations
 from proof.plan import DEATH, MANY_RUNS, WORKERS_HALT, Accident, Plan
-from proof.witness import A_MOMENT_S, DECIDED, Violation, Witness, moment, name_of
+from proof.witness import (
+    A_MOMENT_S,
+    DECIDED,
+    Violation,
+    Witness,
+    given_names,
+    moment,
+    name_of,
+)
 from proof.world.loop import BEGINNING
 
 Json = Mapping[str, Any]
@@ -198,7 +206,7 @@ def _first_come(seen: Witness, view: Json) -> Iterator[Violation]:
     """Whoever came before the deadline is served before it."""
     if view["deadline"] is None or any(i.name == "reschedule" for i in seen.plan.instructions):
         return
-    due = since_beginning(view["deadline"])
+    due, given = since_beginning(view["deadline"]), given_names(seen.plan)
     names = [each["operation_id"] for each in view["operations"]]
     by_plan = [
         names.index(each["operation_id"])
@@ -210,7 +218,9 @@ def _first_come(seen: Witness, view: Json) -> Iterator[Violation]:
         return
     for number, asked in enumerate(seen.plan.instructions):
         at = seen.sent_at.get(number)
-        if at is None or at >= due - A_MOMENT_S or not asked.is_valid or asked.command_id is None:
+        if at is None or at >= due - A_MOMENT_S or not asked.is_valid:
+            continue
+        if asked.command_id is None or given[asked.command_id] > 1:
             continue
         own = [names.index(each["operation_id"]) for each in own_operations(asked, view)]
         errors = {told.error for told in seen.told if told.instruction is asked}

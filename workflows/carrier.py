@@ -24,6 +24,8 @@ from workflows.waiting import Waiting
 
 # Runs that were reset, and have acted at once on what came with it, replay as they were.
 _HEARS_OF_EACH_RESET = "hears of each reset first"
+# And those that told nobody of a card which they know nothing of since the store was set back.
+_TELLS_OF_FORGOTTEN_CARDS = "tells of cards that a restore has forgotten"
 
 
 class Carrier:
@@ -232,6 +234,8 @@ class Carrier:
     def settle(self, entry: Entry, settled: Settled) -> None:
         """Let a decided operation take effect, and tell people."""
         settle(self._record, entry, settled, workflow.now())
+        if self._record.forgets_cards:
+            self._record.forgets_cards = workflow.patched(_TELLS_OF_FORGOTTEN_CARDS)
         self._desk.served(entry)
         self._waiting.tell(decided=entry.kind is OperationKind.AUTHORIZE)
 

@@ -65,10 +65,18 @@ class Comparison:
         """Whether an earlier run may have gone on with it, or somebody says that it differs."""
         state = self._record.life.state
         if state is HoldState.DECLINED:
-            may_have_gone_on = self._courier.was_reset or self._record.found
-            return may_have_gone_on and not self._has_told_of_cards
+            return self._may_have_gone_on() and not self._has_told_of_cards
         is_told_to = self._inbox.look and self._record.capabilities.shows_later
-        return (is_told_to or self._has_yet_to_look()) and state in RESTING
+        is_due = is_told_to or self._has_yet_to_look() or self._forgets_cards()
+        return is_due and state in RESTING
+
+    def _may_have_gone_on(self) -> bool:
+        """Whether an earlier run may have been given another card after the decline."""
+        record = self._record
+        return self._courier.was_reset or record.found or record.forgets_cards
+
+    def _forgets_cards(self) -> bool:
+        return self._record.forgets_cards and not self._has_told_of_cards
 
     def _has_yet_to_look(self) -> bool:
         again_at = self._look_again_at
@@ -91,7 +99,7 @@ class Comparison:
                 deadline.
         """
         if self.is_due():
-            if self._record.life.state is HoldState.DECLINED:
+            if self._record.life.state is HoldState.DECLINED or self._forgets_cards():
                 self._tell_of_cards(_ANOTHER_CARD)
             elif not self._record.capabilities.shows_later:
                 self._looked_in = workflow.random_seed()
@@ -207,8 +215,7 @@ class Comparison:
         """Somebody wanted it released; what an earlier run may hold is told all the same."""
         refused = self._record.last_authorization().state is OperationState.DECLINED
         ended = self._record.life.state is HoldState.ABANDONED
-        may_have_gone_on = self._courier.was_reset or self._record.found
-        if ended and refused and may_have_gone_on and not self._has_told_of_cards:
+        if ended and refused and self._may_have_gone_on() and not self._has_told_of_cards:
             self._tell_of_cards(_ANOTHER_CARD)
 
     @property
