@@ -92,8 +92,8 @@ IN_WORKFLOW = (
     Defect(
         "earlier_run_not_compared",
         _COMPARISON,
-        "return (is_told_to or self._has_yet_to_look()) and state in RESTING",
-        "return is_told_to and state in RESTING",
+        "is_due = is_told_to or self._has_yet_to_look() or self._forgets_cards()",
+        "is_due = is_told_to or self._forgets_cards()",
         "what this run has is what there is",
         ("R4",),
         place="payroc",
