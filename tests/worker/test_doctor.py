@@ -282,18 +282,19 @@ async def test_a_deadline_that_was_put_off_is_not_called_overdue(both: Both) -> 
 
     async with kept(both, "put-off") as client:
         now = datetime.now(UTC)
-        await held(client, "RES-1", settle_by=now + timedelta(minutes=30))
+        # Of another name than those of the tests before: their holds stand at the same gateway.
+        await held(client, "RES-2", settle_by=now + timedelta(minutes=30))
         before = await once(overdue_in_an_hour, Verdict.FINDING)
         later = Reschedule(settle_by=now + timedelta(hours=2))
-        await contract.Client(client).send("RES-1", later)
+        await contract.Client(client).send("RES-2", later)
 
         # What is listed is what it was; the reservation itself knows better.
         soon = contract.Filter(running=True, deadline_before=now + timedelta(hours=1))
         listed = await contract.Client(client).list(soon)
         [after] = await overdue_in_an_hour()
 
-    assert before.about == ("RES-1",)
-    assert [row.reservation_id for row in listed.rows] == ["RES-1"]
+    assert before.about == ("RES-2",)
+    assert [row.reservation_id for row in listed.rows] == ["RES-2"]
     assert after.verdict is Verdict.OK
 
 
