@@ -27,7 +27,7 @@ BRIEF = "-brief"
 HASTY = "-hasty"
 #: The only host, beside a simulator's own, that a guest may be sent back to.
 RETURN_HOST = "book.example"
-_HASTY = {"call_time_out": "PT2S", "answer_within": "PT3S"}
+_HASTY = {"call_time_out": "PT5S", "answer_within": "PT3S"}
 _NEVER_CALLED = "http://127.0.0.1:1"
 
 

@@ -31,8 +31,9 @@ from tests.workflows.test_accidents_started_again import ONE_OF_EACH
 from worker.embedded import EmbeddedTemporal
 
 ROOT = Path(__file__).resolve().parents[2]
-# Long enough to stop the worker after the last call has reached its gateway.
-SLOWLY = {"delay_s": 1.2}
+# Long enough to stop the worker after the last call has reached its gateway, and before the first
+# is answered, on a busy machine too.
+SLOWLY = {"delay_s": 3.0}
 OPERATIONS = ("authorize", "capture", "release")
 
 
