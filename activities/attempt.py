@@ -124,7 +124,8 @@ class Attempt:
         looks = situation.is_told_to_look or releases or situation.is_of_an_earlier_run
         if looks or situation.may_stand_already(gateway):
             guarded = situation.is_guarded_by_its_key(gateway)
-            found = await self._looked_before(gateway, self._call.absent_after, guarded=guarded)
+            self._named = replace(self._named, guarded=guarded)
+            found = await self._looked_before(gateway, self._call.absent_after)
             if found.ending is not Ending.ABSENT:
                 return found.model_copy(update={"found": situation.was_there(found)})
             if situation.may_be_on_its_way:
@@ -147,9 +148,7 @@ class Attempt:
             careful = self._call.model_copy(update={"look_first": True})
             self._named = replace(self._named, call=careful)
 
-    async def _looked_before(
-        self, gateway: Gateway, proof_from: datetime | None, *, guarded: bool = False
-    ) -> Settled:
+    async def _looked_before(self, gateway: Gateway, proof_from: datetime | None) -> Settled:
         """Look before sending, or in place of it; as `_look`.
 
         Raises:
@@ -157,7 +156,7 @@ class Attempt:
             ApplicationError: Unauthorized, and retryable: what may stand already is not told by it.
         """
         try:
-            return await self._look(gateway, proof_from, guarded=guarded)
+            return await self._look(gateway, proof_from)
         except OutcomeUnknown as error:
             raise NotSent(f"{error}; it was to be looked up first, so nothing was sent") from None
         except Unauthorized as error:
@@ -189,15 +188,12 @@ class Attempt:
             return self._adopted(await gateway.look_up(self._named), gateway.capabilities)
         return await self._look(gateway, self._call.absent_after)
 
-    async def _look(
-        self, gateway: Gateway, proof_from: datetime | None, *, guarded: bool = False
-    ) -> Settled:
+    async def _look(self, gateway: Gateway, proof_from: datetime | None) -> Settled:
         """Look the operation up.
 
         Args:
             gateway: Where.
             proof_from: From when on "not found" is proof; None for at once.
-            guarded: It is sent next, under a key that lives: see `Named`.
 
         Returns:
             How it ended; `Ending.ABSENT` where it is proven not to have happened.
@@ -206,7 +202,7 @@ class Attempt:
             ApplicationError: `Failure.STILL_PENDING`; nothing is proven yet.
         """
         try:
-            payment = await gateway.look_up(replace(self._named, guarded=guarded))
+            payment = await gateway.look_up(self._named)
         except Refused as error:
             raise Undecided(str(error)) from None  # of the look-up, not of what it looks for
         ending = verdict(self._call, payment)

@@ -133,10 +133,11 @@ class Situation:
 
         Not where there is a reason to look, or the look is to be proof: then it sees everything.
         """
-        can, asked_at = gateway.capabilities, self.call.asked_at
+        asked_at = self.call.asked_at
         if self.is_told_to_look or self.is_of_an_earlier_run or asked_at is None:
             return False
-        return self.call.kind in can.idempotent and self.now < asked_at + can.key_life / 2
+        until = gateway.capabilities.key_lives_until(self.call.kind, asked_at)
+        return until is not None and self.now < until
 
     def may_stand_already(self, gateway: Gateway) -> bool:
         """Whether to go on from a run that we know nothing of could move money twice.

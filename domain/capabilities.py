@@ -7,7 +7,7 @@ is already placed.
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict
@@ -76,6 +76,13 @@ class Capabilities(Fact):
     finds: bool = True
     action_wait: timedelta = timedelta(minutes=15)
     return_hosts: frozenset[str] = frozenset()
+
+    def key_lives_until(self, kind: OperationKind, since: datetime) -> datetime | None:
+        """Until when a key first sent at ``since`` is relied upon; None where there is none.
+
+        For half of its life: nobody says when exactly a gateway forgets it.
+        """
+        return since + self.key_life / 2 if kind in self.idempotent else None
 
     def repeats(self, kind: OperationKind) -> bool:
         """Whether a second one of what follows an authorization would be carried out again.

@@ -6,10 +6,8 @@ their word, it is not.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
-from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
@@ -38,8 +36,6 @@ _HOURLY = timedelta(minutes=55)
 _AT_ONCE = timedelta(minutes=2)
 _A_TURN = timedelta(seconds=15)
 _CLOCKS_DIFFER = timedelta(seconds=1)
-# Each gateway's captures name their amount: Payroc's in the minor unit, the others' in the major.
-_AMOUNT = re.compile(rb'(?:value|amount)"?[=:] ?"?([0-9.]+)')
 
 
 def of_the_books(seen: Witness) -> Iterable[Violation]:
@@ -50,7 +46,6 @@ def of_the_books(seen: Witness) -> Iterable[Violation]:
     if any(seen.plan.has(kind) for kind in (*MANY_RUNS, "lie")) or seen.resolved:
         return
     yield from _as_the_books(seen)
-    yield from _within_what_is_held(seen)
     if seen.view is not None:
         yield from _first_come(seen, seen.view)
         yield from _at_its_hour(seen, seen.view)
@@ -99,27 +94,9 @@ def _figures(seen: Witness) -> Iterator[tuple[float, Figures]]:
         yield at - seen.plan.skew_s, (taken, sum(held.values()) - sum(out.values()), lapsed)
 
 
-def _within_what_is_held(seen: Witness) -> Iterator[Violation]:
-    """No capture asks for more than is held: that this bank says no says nothing of another."""
-    if _is_anothers(seen.plan):
-        return
-    known: set[tuple[str, bytes]] = set()
-    for each in seen.exchanges:
-        amount = _AMOUNT.search(each.body) if each.operation == "capture" else None
-        if amount is None or (each.path, amount[1]) in known:
-            continue  # what was lost is asked again, and may have been done
-        known.add((each.path, amount[1]))
-        digits = 0 if seen.plan.place.gateway == "payroc" else seen.plan.place.digits
-        asked = int(Decimal(amount[1].decode()).scaleb(digits))
-        around = figures_around(seen, each.at)
-        most = max(held for _, held, _ in around)
-        if asked > most and not any(lapsed for _, _, lapsed in around):
-            yield Violation("S4", f"at {each.at:.0f} s {asked} were to be taken of {most}")
-
-
 def _as_the_books(seen: Witness) -> Iterator[Violation]:
     """Whatever is shown, and decided, is what the books say."""
-    if "external_change" in seen.attentions or _is_anothers(seen.plan):
+    if "external_change" in seen.attentions or is_anothers(seen.plan):
         return
     for at, hold in all_shown(seen):
         attention = hold["attention"]
@@ -141,7 +118,7 @@ def _remembers(seen: Witness) -> Iterator[Violation]:
     unknown = ("restore", "second_cluster", "terminate_and_start", "lie")
     if any(seen.plan.has(kind) for kind in unknown):
         return
-    if _is_anothers(seen.plan) or _holds_on_a_card_unheard_of(seen):
+    if is_anothers(seen.plan) or _holds_on_a_card_unheard_of(seen):
         return
     if not seen.made_again or seen.resolved:
         return
@@ -182,7 +159,7 @@ def _holds_on_a_card_unheard_of(seen: Witness) -> bool:
     return gave and len(seen.books) > 1 and (was_told or not shown)
 
 
-def _is_anothers(plan: Plan) -> bool:
+def is_anothers(plan: Plan) -> bool:
     """Whether somebody else has a hand in the hold, which a run learns of when it next looks."""
     overtaken = "overtaken" in plan.weather
     return plan.has("portal") or overtaken or plan.adopts_in_vain

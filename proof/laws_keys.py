@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
 
+from proof.laws_books import figures_around, is_anothers
 from proof.names import derived_key
 from proof.plan import MANY_RUNS, Plan
 from proof.witness import Json, Violation, Witness
@@ -13,6 +15,8 @@ from proof.world.line import Exchange
 # What is tried again is numbered from the second try on; more of one name would be a storm. Whoever
 # calls it not done has it tried once more, hundreds of times.
 _TRIES_MAX = 420
+# Each gateway's captures name their amount: Payroc's in the minor unit, the others' in the major.
+_AMOUNT = re.compile(rb'(?:value|amount)"?[=:] ?"?([0-9.]+)')
 _KEY_IN_BODY = re.compile(rb'"idempotency_id": ?"([^"]+)"')
 #: More than this for one hold is a storm: a month without a gateway stays far below.
 _CALLS_MAX = 900
@@ -43,6 +47,7 @@ def of_the_keys(seen: Witness) -> Iterable[Violation]:
             yield Violation("S6", "a capture was sent without an amount")
         if not exchange.path.startswith(f"/{place.gateway}/"):
             yield Violation("X5", f"a request went to {exchange.path}")
+    yield from _within_what_is_held(seen)
     # Each word of a person's that something was not done makes the plan try it once more.
     words = sum(1 for told in seen.told if told.instruction.name == "resolve")
     at_most = _CALLS_MAX * max(len(seen.views), 1) + _CALLS_A_WORD * words
@@ -50,6 +55,25 @@ def of_the_keys(seen: Witness) -> Iterable[Violation]:
     at_most += _CALLS_A_REFUSAL * max(map(_refused_releases, shown), default=0)
     if len(seen.exchanges) > at_most and not seen.was_lied_to:
         yield Violation("L7", f"{len(seen.exchanges)} calls for one hold")
+
+
+def _within_what_is_held(seen: Witness) -> Iterator[Violation]:
+    """No capture asks for more than is held: that this bank says no says nothing of another."""
+    unsure = any(seen.plan.has(kind) for kind in (*MANY_RUNS, "lie")) or seen.resolved
+    if unsure or is_anothers(seen.plan):
+        return  # nobody here knows all that was done to it
+    known: set[tuple[str, bytes]] = set()
+    for each in seen.exchanges:
+        amount = _AMOUNT.search(each.body) if each.operation == "capture" else None
+        if amount is None or (each.path, amount[1]) in known:
+            continue  # what was lost is asked again, and may have been done
+        known.add((each.path, amount[1]))
+        digits = 0 if seen.plan.place.gateway == "payroc" else seen.plan.place.digits
+        asked = int(Decimal(amount[1].decode()).scaleb(digits))
+        around = figures_around(seen, each.at)
+        most = max(held for _, held, _ in around)
+        if asked > most and not any(lapsed for _, _, lapsed in around):
+            yield Violation("S4", f"at {each.at:.0f} s {asked} were to be taken of {most}")
 
 
 def _refused_releases(view: Json) -> int:

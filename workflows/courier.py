@@ -220,10 +220,10 @@ class Courier:
 
     def _key_lives(self, entry: Entry) -> timedelta | None:
         """How long the operation's key surely lives on; None where it does not."""
-        can = self._record.capabilities
-        if entry.kind not in can.idempotent or entry.sent_at is None:
+        if entry.sent_at is None:
             return None
-        left = entry.sent_at + can.key_life / 2 - workflow.now()
+        until = self._record.capabilities.key_lives_until(entry.kind, entry.sent_at)
+        left = until - workflow.now() if until is not None else timedelta(0)
         return left if left > timing.CALL_START_TO_CLOSE else None
 
     def _run(
