@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import shutil
+from collections import Counter
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,6 +25,7 @@ from tests.workflows.checks import adds_up, agrees
 from tests.workflows.gateways import PLACES, Place
 from tests.workflows.patience import tell
 from tests.workflows.stack import Json, Stack, a_worker, our_client
+from tests.workflows.test_accidents_started_again import ONE_OF_EACH
 from worker.embedded import EmbeddedTemporal, Options
 
 Told = tuple[str, Json]
@@ -147,3 +149,39 @@ async def test_what_is_told_again_after_the_store_was_restored_is_done_once(
         await asyncio.gather(*(_told_again(here, life) for life in [*known, *forgotten]))
         assert await stack.books() == books
         await asyncio.gather(*(_judged(here, life) for life in [*known, *forgotten]))
+
+
+async def test_a_card_that_a_restored_run_has_forgotten_is_told_of_when_another_is_given(
+    stack: Stack, tmp_path: Path
+) -> None:
+    """The copy is of a decline; one card was taken after it, and one more after the restore."""
+    live, backup = tmp_path / "live", tmp_path / "backup"
+    live.mkdir()
+    runs = {place: stack.request(**place.request()) for place in ONE_OF_EACH}
+
+    async with working(stack, live / _FILES[0], look_first=False) as here:
+        for place, request in runs.items():
+            await stack.fault("authorize", "decline", gateway=place.gateway)
+            await tell(await here.begin(request), "authorized", {"request": request})
+    copied(live, backup)
+    async with working(stack, live / _FILES[0], look_first=False) as here:
+        for place, request in runs.items():
+            await _given(here, place, request, "second")
+
+    copied(backup, live)
+    async with working(stack, live / _FILES[0], look_first=True) as here:
+        for place, request in runs.items():
+            hold = await _given(here, place, request, "third")
+            assert (hold["state"], hold["attention"]["reason"]) == ("authorized", "external_change")
+            assert "another card" in hold["attention"]["detail"]
+            checks.never_stalled(await here.reserved(request).history())
+    open_ones = Counter(book["gateway"] for book in await stack.books() if book["state"] == "open")
+    assert set(open_ones.values()) == {2}
+
+
+async def _given(stack: Stack, place: Place, request: Json, command_id: str) -> Json:
+    """A card that is approved, after a decline."""
+    reserved = stack.reserved(request)
+    command = {"payment_method": place.card, "command_id": command_id}
+    await tell(reserved, "authorize", command)
+    return await reserved.hold()

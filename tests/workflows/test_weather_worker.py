@@ -83,3 +83,25 @@ async def test_a_worker_that_is_back_after_the_hold_has_lapsed_takes_nothing(sta
             hold, book = await ended(stack, run)
             assert (hold["state"], book["state"]) == ("expired", "expired")
             assert hold["captured"]["amount_minor"] == 0
+
+
+async def test_what_was_cancelled_while_the_worker_was_off_is_freed_though_the_hour_has_come(
+    stack: Stack,
+) -> None:
+    """With an adjust that is refused at once: all that was heard before the plan acts."""
+    elsewhere = stack.elsewhere()
+    async with elsewhere.worker():
+        runs = await begun(elsewhere)
+        all_of_it = [f"-100.00 {(await run.hold())['authorized']['currency']}" for run in runs]
+        await stack.skip(UNTIL_DEADLINE - SHORT_OF, *runs)
+    for run, by in zip(runs, all_of_it, strict=True):
+        await run.signal("adjust", {"by": by, "command_id": "nothing-left"})
+        await run.handle.cancel()
+    await asyncio.sleep(OFF_FOR_S)
+    assert {book["state"] for book in await stack.books()} == {"open"}
+
+    async with elsewhere.worker():
+        for run in runs:
+            hold, book = await ended(stack, run)
+            done_once(hold, book)
+            assert (hold["state"], book["captured_minor"]) == ("released", 0)
