@@ -145,7 +145,7 @@ class Record:
     restored: bool = False
     """An answer has come since Temporal's store was set back."""
     forgets_cards: bool = False
-    """It was set back to a decline, after which another card may have been given."""
+    """This run was set back to a decline, after which another card may have been given."""
     cautious: bool = False
     """Look before every sending: a person's word, or a run before this one, may stand against what
     we have."""
@@ -155,6 +155,8 @@ class Record:
     rest_is_due: bool = False
     """The deadline's capture is done, and what it left is to be freed whatever stood in the way."""
     release_again_at: datetime | None = None
+    frees_again: bool = False
+    """The plan's latest release is one of those that are tried hourly."""
     guest_may_have_passed: bool = False
     """The gateway has refused to call the guest's attempt off: there may be a hold by now."""
     another_stands: bool = False

@@ -48,7 +48,7 @@ def settle(record: Record, entry: Entry, settled: Settled, now: datetime) -> Non
     note_booking(entry, settled)
     entry.state = _state_of(record, entry, settled)
     _no_longer_unknown(record, entry, now)
-    _heed_a_restore(record, entry, settled)
+    _heed_what_is_forgotten(record, entry, settled)
     match entry.kind:
         case OperationKind.AUTHORIZE:
             _authorized(record, entry, settled, now)
@@ -68,11 +68,18 @@ def note_booking(entry: Entry, settled: Settled) -> None:
         entry.booked_at = settled.payment.booked_at
 
 
-def _heed_a_restore(record: Record, entry: Entry, settled: Settled) -> None:
-    """The first answer since the store was set back: of a further card, it was to a decline."""
+def _heed_what_is_forgotten(record: Record, entry: Entry, settled: Settled) -> None:
+    """Whether another card may hold than this further one, which was given after a decline.
+
+    Of a restored store the first answer tells how far it was set back. A run that was reset, or
+    that has found the decline, may hold on what the run before it was given, unless this was it.
+    """
+    is_further = entry.kind is OperationKind.AUTHORIZE and entry.number > 1
+    is_anew = entry.state is OperationState.DONE and not settled.found
     if settled.restored and not record.restored:
-        record.restored = True
-        record.forgets_cards = entry.kind is OperationKind.AUTHORIZE and entry.number > 1
+        record.restored, record.forgets_cards = True, is_further
+    elif is_anew and (record.was_reset or record.found):
+        record.forgets_cards |= is_further
 
 
 def _no_longer_unknown(record: Record, entry: Entry, now: datetime) -> None:
@@ -299,8 +306,8 @@ def _refused(record: Record, entry: Entry, settled: Settled, now: datetime) -> N
     if settled.ending is Ending.ABSENT and entry.kind is OperationKind.CAPTURE:
         # By a person's word it was never sent: the deadline's own capture is still to be tried.
         record.deadline_capture_tried &= entry.given_name != DEADLINE
-    if settled.ending is Ending.ABSENT and entry.given_name == CANCEL:
-        # By a person's word it was never sent; nobody asks a cancelled run again.
+    if settled.ending is Ending.ABSENT and _frees_in_any_case(record, entry):
+        # By a person's word it was never sent, and nobody asks again.
         record.release_again_at = now + RELEASE_EVERY
     if settled.ending not in {Ending.DECLINED, Ending.NOT_DONE}:
         return
@@ -310,6 +317,11 @@ def _refused(record: Record, entry: Entry, settled: Settled, now: datetime) -> N
     else:
         record.raise_attention(AttentionReason.RELEASE_REFUSED, now, told, entry)
         record.release_again_at = now + RELEASE_EVERY
+
+
+def _frees_in_any_case(record: Record, entry: Entry) -> bool:
+    """Whether it is a cancellation's, or one that the plan repeats after a refusal."""
+    return entry.given_name == CANCEL or (record.frees_again and entry.given_name == DEADLINE)
 
 
 def _has_surely_lapsed(record: Record, entry: Entry, settled: Settled, now: datetime) -> bool:

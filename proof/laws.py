@@ -190,11 +190,13 @@ def _in_order(seen: Witness, view: Json) -> Iterable[Violation]:
     # One name for two instructions is refused to the second.
     given = given_names(seen.plan)
     names = [(each["kind"], each["command_id"]) for each in view["operations"]]
+    # What was refused, and asked again, has the turn of the last asking.
+    again = [told.instruction for told in seen.told if told.error and told.instruction.repeats]
     sent = [
         (seen.sent_at[number], each)
         for number, each in enumerate(seen.plan.instructions)
         if number in seen.sent_at and (each.name, each.command_id) in names
-        if each.name in _QUEUED and given[each.command_id] == 1
+        if each.name in _QUEUED and given[each.command_id] == 1 and each not in again
     ]
     for (at, first), (later, second) in pairwise(sorted(sent, key=lambda pair: pair[0])):
         # In one workflow task, signals come before updates.

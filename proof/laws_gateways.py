@@ -211,6 +211,13 @@ def _said_done(seen: Witness, view: Json) -> Iterable[Violation]:
     workflow_id = f"reservation-{plan.request['reservation_id']}"
     booked = {(e["key"], e["kind"]) for book in seen.books for e in book["effects"]}
     placed = {b["payment_id"] for b in seen.books for e in b["effects"] if e["kind"] == "authorize"}
+    asked = plan.request["amount"]["amount_minor"]
+    # What was approved for less, and lapsed before it could be given back, is given back.
+    lapsed = {
+        book["payment_id"]
+        for book in seen.books
+        if book["state"] == "expired" and book["authorized_minor"] < asked
+    }
     # Another card may have been given after it.
     never_held = {
         each["command_id"]
@@ -222,6 +229,7 @@ def _said_done(seen: Witness, view: Json) -> Iterable[Violation]:
         kind = each["kind"]
         # What the guest was never back for holds nothing, and calling it off frees nothing.
         off = each["payment_id"] not in placed and name_of(each) in never_held
+        off |= each["payment_id"] in lapsed
         holds = kind != "release" or (view["authorized"]["amount_minor"] and not off)
         if each["state"] != "done" or kind not in effects or not holds:
             continue

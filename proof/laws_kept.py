@@ -14,7 +14,7 @@ from proof.laws_shown import all_shown
 from proof.names import derived_reference
 from proof.places import LOOK_UP_FOR_S
 from proof.plan import DEATH, MANY_RUNS, WORKERS_HALT
-from proof.witness import A_MOMENT_S, DECIDED, FINAL, Violation, Witness, name_of
+from proof.witness import A_MOMENT_S, DECIDED, FINAL, Told, Violation, Witness, name_of
 
 Json = Mapping[str, Any]
 
@@ -26,6 +26,8 @@ _REFUSED_KEPT = 50
 _SOON_S = 120.0
 # By then the first try is over, for which somebody has waited.
 _FIRST_TRY_S = 60.0
+# And a workflow task comes to its end within this.
+_TASKS_S = 20.0
 # How long a declined hold waits for a card.
 _DECLINED_S = 1_800.0
 _WAITS_OPEN = frozenset({"authorized", "partially_captured"})
@@ -334,3 +336,20 @@ def _of_who_is_told(at: float, hold: Json) -> Iterator[tuple[str, str]]:
         refused = last["state"] == "declined" and last["kind"] in {"capture", "release"}
         if refused and hold["state"] in _WAITS_OPEN:
             yield "L9", f"{last['operation_id']} was refused, and nobody was told"
+
+
+def as_vouched(seen: Witness, told: Told, hold: Json) -> Iterator[tuple[str, str]]:
+    """A person's word is taken as it was given, but where a look has come with it in one task."""
+    since = told.asked_at - _TASKS_S
+    looks = (each.at for each in seen.exchanges if each.operation == "look_up")
+    if any(since <= at <= told.at for at in looks):
+        return
+    word = told.instruction.body or {}
+    named = word["operation_id"]
+    operation = next((e for e in hold["operations"] if e["operation_id"] == named), None)
+    if operation is None or operation["state"] != word["outcome"]:
+        yield "A13", f"{named} is {operation and operation['state']}, not {word['outcome']}"
+    elif "amount" in word and operation["amount"]["amount_minor"] != minor_of(word["amount"]):
+        yield "A13", f"{named} is of {operation['amount']}, and they said {word['amount']}"
+    elif "reference" in word and operation["reference"] != word["reference"]:
+        yield "A13", f"{named} goes by {operation['reference']}, not {word['reference']}"

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from proof.asks import Instruction, minor_of, since_beginning
+from proof.laws_kept import as_vouched
 from proof.laws_shown import all_shown
 from proof.names import derived_key, derived_reference
 from proof.plan import DEATH, MANY_RUNS, WORKERS_HALT
@@ -131,21 +132,9 @@ def _well(seen: Witness, told: Told, hold: Json) -> Iterator[tuple[str, str]]:
         case "reschedule":
             yield from _new_plan(seen, told, hold)
         case "resolve":
-            yield from _as_vouched(told.instruction.body or {}, hold)
+            yield from as_vouched(seen, told, hold)
         case _:
             pass
-
-
-def _as_vouched(word: Json, hold: Json) -> Iterator[tuple[str, str]]:
-    """A person's word is taken as it was given."""
-    named = word["operation_id"]
-    operation = next((e for e in hold["operations"] if e["operation_id"] == named), None)
-    if operation is None or operation["state"] != word["outcome"]:
-        yield "A13", f"{named} is {operation and operation['state']}, not {word['outcome']}"
-    elif "amount" in word and operation["amount"]["amount_minor"] != minor_of(word["amount"]):
-        yield "A13", f"{named} is of {operation['amount']}, and they said {word['amount']}"
-    elif "reference" in word and operation["reference"] != word["reference"]:
-        yield "A13", f"{named} goes by {operation['reference']}, not {word['reference']}"
 
 
 def _done(asked: Instruction, hold: Json) -> Iterator[tuple[str, str]]:

@@ -278,7 +278,8 @@ def _end(seen: Witness) -> Iterable[Violation]:
         elif not seen.attentions:
             yield Violation("L2", "the gateway never came back, and nobody was told")
         return
-    if open_ones and not _was_told_of_another_card(seen) and not seen.was_lied_to:
+    excused = _is_split_over_two_cards(seen) or _was_told_of_another_card(seen)
+    if open_ones and not excused and not seen.was_lied_to:
         yield Violation("L1", f"closed as {view['state']}, and {len(open_ones)} holds are open")
     if view["state"] not in FINAL:
         yield Violation("L1", f"closed in state {view['state']}")

@@ -40,6 +40,8 @@ _LOOKS_BEFORE_THE_END = "looks before a card is given up"
 _TELLS_IN_TIME = "tells in time what is known"
 # And those that called an attempt off without a look at what stands beside it.
 _LOOKS_BESIDE = "looks beside an attempt that is called off"
+# And those that found the hold lapsed, and never came to rest before.
+_TELLS_OF_WHAT_LAPSED = "tells of what an earlier run may have taken of a lapsed hold"
 _AGAIN = " What is asked again under its own command_id is looked up and not done twice"
 
 
@@ -212,11 +214,15 @@ class Comparison:
         return errand.settled()
 
     def tell_at_the_end(self) -> None:
-        """Somebody wanted it released; what an earlier run may hold is told all the same."""
+        """What an earlier run may hold, or have taken, is told though nothing is left to do."""
         refused = self._record.last_authorization().state is OperationState.DECLINED
-        ended = self._record.life.state is HoldState.ABANDONED
-        if ended and refused and self._may_have_gone_on() and not self._has_told_of_cards:
+        ended = self._record.life.state
+        is_abandoned = ended is HoldState.ABANDONED and refused
+        if is_abandoned and self._may_have_gone_on() and not self._has_told_of_cards:
             self._tell_of_cards(_ANOTHER_CARD)
+        is_unseen = self._has_yet_to_look() and not self._record.capabilities.shows_later
+        if ended is HoldState.EXPIRED and is_unseen and workflow.patched(_TELLS_OF_WHAT_LAPSED):
+            self._tell(_NOTHING_SHOWS_IT)
 
     @property
     def _has_told_of_cards(self) -> bool:

@@ -42,6 +42,8 @@ _LOOKS_AGAIN = "looks again for a guest who was back meanwhile"
 _FREES_ALL_THE_SAME = "frees what others have left of a cancelled hold"
 # And those whose plan has captured in the task that told of a cancellation.
 _HEARS_OF_A_CANCELLATION = "hears of a cancellation before the plan captures"
+# And those that took a person's word on a release that was tried again for the end of trying.
+_FREES_UNTIL_DONE = "frees until it is done"
 # And those that took what was put off for due ever since.
 _DUE_ANEW = "counts anew from when each hour has come"
 
@@ -219,6 +221,8 @@ class Keeper:
                 self.record.deadline_capture_tried = True
                 await self._by_plan(Capture(amount=_amount_of(step), reason=step.why))
             case StepKind.RELEASE:
+                tried_before = self.record.release_again_at is not None
+                self.record.frees_again = tried_before and workflow.patched(_FREES_UNTIL_DONE)
                 self.record.release_again_at = None
                 await self._by_plan(Release(reason=step.why))
 

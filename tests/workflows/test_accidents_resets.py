@@ -18,6 +18,7 @@ from temporalio.service import RPCError
 
 from tests.workflows.checks import adds_up, agrees
 from tests.workflows.gateways import PLACES, Place, everywhere, of
+from tests.workflows.shapes import OTHER_CARD
 from tests.workflows.stack import Json, Reserved, Stack
 from tests.workflows.test_resets import NO_MESSAGES, points, reset
 
@@ -25,8 +26,8 @@ DEADLINE = timedelta(days=6, hours=12, minutes=1)
 SHOWN = tuple(place for place in PLACES if place.can.shows_later and place.gateway != "payroc")
 
 
-async def reset_bare(stack: Stack, reserved: Reserved, point: int) -> Reserved:
-    """Reset to a point, and leave out every message since; the new run."""
+async def reset_to(stack: Stack, reserved: Reserved, point: int, *, bare: bool = True) -> Reserved:
+    """Reset to a point, and leave out every message since if it is to be bare; the new run."""
     run = await reserved.handle.describe()
     await stack.client.workflow_service.reset_workflow_execution(
         ResetWorkflowExecutionRequest(
@@ -35,7 +36,7 @@ async def reset_bare(stack: Stack, reserved: Reserved, point: int) -> Reserved:
             reason="an operator's reset",
             workflow_task_finish_event_id=point,
             request_id=f"{run.run_id}-{point}",
-            reset_reapply_exclude_types=NO_MESSAGES,
+            reset_reapply_exclude_types=NO_MESSAGES if bare else (),
         )
     )
     anew = Reserved(stack, stack.client.get_workflow_handle(run.id))
@@ -75,7 +76,7 @@ async def test_where_nothing_shows_it_a_person_is_told_and_their_word_again_is_f
     books = await stack.books()
     first, *_ = await points(reserved)
 
-    anew = await reset_bare(stack, reserved, first)
+    anew = await reset_to(stack, reserved, first)
     hold = await told(anew)
     assert "command_id" in hold["attention"]["detail"]
     hold = await anew.update("acknowledge")
@@ -99,7 +100,7 @@ async def test_where_nothing_shows_it_and_nobody_answers_the_deadline_moves_noth
     books = await stack.books()
     first, *_ = await points(reserved)
 
-    anew = await reset_bare(stack, reserved, first)
+    anew = await reset_to(stack, reserved, first)
     await told(anew)
     await anew.skip(DEADLINE)
     hold = await anew.hold()
@@ -147,9 +148,28 @@ async def test_a_release_that_nothing_shows_is_not_made_again(stack: Stack) -> N
     books = await stack.books()
     first, *_ = await points(reserved)
 
-    anew = await reset_bare(stack, reserved, first)
+    anew = await reset_to(stack, reserved, first)
     hold = await told(anew)
     assert hold["payment_id"] == before["payment_id"]
     await anew.update("release", {"command_id": "cancelled"})
     assert (await anew.ended())["state"] == "released"
     assert await stack.books() == books
+
+
+async def test_a_card_that_only_the_run_before_has_held_on_is_told_of(stack: Stack) -> None:
+    """The card between was refused without a trace, and is given again with the reset."""
+    await stack.fault("authorize", "decline")
+    reserved, _ = await stack.start()
+    decided = (await points(reserved))[-1]
+    card: Json = {"payment_method": OTHER_CARD}
+    await stack.fault("authorize", "unauthorized", times=2)
+    hold = await reserved.update("authorize", {**card, "command_id": "second"})
+    assert hold["state"] == "declined"
+    await stack.no_more_faults()
+    await reserved.update("authorize", {**card, "command_id": "third"})
+
+    anew = await reset_to(stack, reserved, decided, bare=False)
+    hold = await told(anew)
+    assert hold["state"] == "authorized"
+    assert "another card" in hold["attention"]["detail"]
+    assert [book["state"] for book in await stack.books()] == ["declined", "open", "open"]

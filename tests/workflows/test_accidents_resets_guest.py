@@ -27,7 +27,7 @@ from tests.workflows.gateways import ASKING, Place, everywhere
 from tests.workflows.guests import asked, booked, presses
 from tests.workflows.patience import tell
 from tests.workflows.stack import Json, Reserved, Stack
-from tests.workflows.test_accidents_resets import reset_bare
+from tests.workflows.test_accidents_resets import reset_to
 from tests.workflows.test_accidents_started_again import ONE_OF_EACH
 from tests.workflows.test_guest import A_QUARTER
 from tests.workflows.test_resets import NO_MESSAGES, points
@@ -193,7 +193,7 @@ async def test_a_hold_on_another_card_is_not_given_up_before_a_person_has_looked
         *_, point = await points(reserved)
         another = {"payment_method": place.card, "command_id": "another"}
         before = await reserved.update("authorize", another)
-        anew = await reset_bare(stack, reserved, point)
+        anew = await reset_to(stack, reserved, point)
         await anew.update("authorized")
         await stack.skipper.fast_forward(anew.handle, DECLINED_WAIT)
         hold = await anew.hold()

@@ -17,7 +17,7 @@ import pytest
 from tests.workflows.checks import adds_up, agrees, done_once
 from tests.workflows.gateways import PLACES, Place, everywhere
 from tests.workflows.stack import Json, Reserved, Stack, usd
-from tests.workflows.test_accidents_resets import reset_bare
+from tests.workflows.test_accidents_resets import reset_to
 from tests.workflows.test_accidents_started_again import ONE_OF_EACH
 from tests.workflows.test_resets import points
 from tests.workflows.test_unknown import DESK, until
@@ -57,7 +57,7 @@ async def test_a_gateway_that_is_gone_after_a_reset_delays_no_deadline_and_is_to
     async def at(place: Place) -> None:
         reserved, _ = await stack.start(**place.request(), on_deadline="capture")
         await gone(stack, [place])
-        runs[place] = await reset_bare(stack, reserved, (await points(reserved))[-1])
+        runs[place] = await reset_to(stack, reserved, (await points(reserved))[-1])
 
     await everywhere(at, SHOWN)
     await stack.skip(UNTIL_DEADLINE + HOUR, *runs.values())

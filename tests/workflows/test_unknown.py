@@ -23,6 +23,7 @@ from tests.workflows.test_accidents_started_again import ONE_OF_EACH
 from tests.workflows.test_weather_order import turns
 
 DESK = {"operator": "desk", "reason": "seen in the gateway's portal"}
+HOUR = timedelta(hours=1, seconds=1)
 
 
 async def until(reserved: Reserved, operation_id: str, state: str) -> Json:
@@ -353,3 +354,25 @@ async def test_a_lost_authorization_that_comes_too_late_to_send_again_is_never_s
 
     assert ended["state"] == "abandoned"
     assert await stack.books() == []
+
+
+async def test_what_a_cancellation_was_to_free_is_freed_though_a_repeated_release_was_not_done(
+    stack: Stack,
+) -> None:
+    """Refused once, repeated by the plan, unknown, and never sent by a person's word."""
+    reserved, _ = await stack.start(gateway="hasty", on_deadline="capture")
+    await stack.fault("release", "decline")
+    await reserved.handle.cancel()
+    await until(reserved, "release/2", "declined")
+    await stack.fault("release", "error_before", times=1000)
+    await stack.fault("look_up", "error_before", times=1000)
+    await reserved.skip(HOUR)
+    await until(reserved, "release/3", "unknown")
+    await reserved.update("resolve", {"operation_id": "release/3", "outcome": "not_done", **DESK})
+    await stack.no_more_faults()
+    assert (await reserved.hold())["state"] == "authorized"
+
+    await reserved.skip(HOUR)
+    ended = await reserved.ended()
+    assert (ended["state"], ended["captured"]) == ("released", usd(0))
+    agrees(ended, await stack.book())
