@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 
+from proof.coincidences import Mishap
+
 # How many other bookings the account has meanwhile; now and then they fill more than a page of a
 # list, or more pages than are looked through where a key guards what is sent.
 _STRANGERS = (0, 0, 0, 0, 0, 1, 1, 2)
@@ -37,19 +39,24 @@ _RULES: Mapping[str, Mapping[str, tuple[object, ...]]] = {
 }
 
 
-def strangers(dice: random.Random, weather: tuple[str, ...]) -> tuple[tuple[float, str], ...]:
+def strangers(
+    dice: random.Random, weather: tuple[str, ...], mishaps: tuple[Mishap, ...]
+) -> tuple[tuple[float, str], ...]:
     """When others place a hold of the same amount, and what becomes of it."""
     count = dice.choice(_PAGES if dice.random() < _PAGES_SHARE else _STRANGERS)
     # One at least, where a look may be answered with another guest's payment.
     count = max(count, int("misrouted" in weather))
     # Before the run, or while it authorizes.
-    return tuple(
+    drawn = tuple(
         (
             dice.choice((0.0, 1.0, 30.0, 300.0)) * dice.random(),
             dice.choice(("held", "captured", "freed")),
         )
         for _ in range(count)
     )
+    # The last of them is the one whose payment is shown for ours, where that is to happen.
+    instead = tuple((at, "held") for at, _, name in mishaps if name == "misrouted")
+    return drawn + instead
 
 
 def rules_of(dice: random.Random, gateway: str) -> Mapping[str, object]:

@@ -13,6 +13,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 from proof.asks import DAY, HOUR, Callers, Instruction
+from proof.coincidences import Mishap, coincidences, comes_back
 from proof.company import adopts, duplicates, rules_of, strangers
 from proof.places import ABROAD, PLACES, Place
 from proof.plan import DEATH, Accident, Plan
@@ -156,8 +157,10 @@ class _Drawing:
             heals_at = max(heals_at, callers.due_s + 2 * HOUR)
         weather = self._weather()
         hours = 0.0, *(each.at for each in instructions), callers.due_s
-        mishaps = () if calm else self._mishaps(hours, instructions)
-        accidents = () if calm else self._accidents(busy_s, life_s, hours, mishaps)
+        adopted = "" if calm else adopts(self._dice("adopts"), self._place.account, self._seed)
+        also, met = coincidences(self._dice, self._place.keyed, hours, adopted)
+        mishaps = () if calm else self._mishaps(hours, instructions, met)
+        accidents = () if calm else self._accidents(busy_s, life_s, hours, mishaps, also)
         last = max((each.at + each.lasts_s for each in accidents), default=0.0)
         last = max((last, *(at for at, _, _ in mishaps)))
         return Plan(
@@ -173,13 +176,13 @@ class _Drawing:
             heals_at=None if heals_at is None else max(heals_at, last + 60),
             gone_at=busy_s,
             skew_s=self._dice("skew").choice((0, 0, 0, 600, -600, 60)),
-            guest=self._dice("guest").choice(("pass", "pass", "fail", "away")),
+            guest=self._guest(calm=calm),
             manners=self._manners(),
             glances=self._glances(busy_s, accidents, max(heals_at or 0.0, last)),
-            strangers=() if calm else strangers(self._dice("strangers"), weather),
+            strangers=() if calm else strangers(self._dice("strangers"), weather, mishaps),
             rules=rules_of(self._dice("rules"), self._place.gateway),
             duplicates_s=0.0 if calm else duplicates(self._dice("duplicates")),
-            adopts="" if calm else adopts(self._dice("adopts"), self._place.account, self._seed),
+            adopts=adopted,
             bursts=0.0 if calm else self._dice("bursts").choice(_BURSTS),
             mishaps=mishaps,
         )
@@ -197,7 +200,8 @@ class _Drawing:
         busy_s: float,
         life_s: float,
         hours: tuple[float, ...],
-        mishaps: tuple[tuple[float, str, str], ...],
+        mishaps: tuple[Mishap, ...],
+        also: tuple[Accident, ...],
     ) -> tuple[Accident, ...]:
         """All that happens to the machinery, and at the merchant's portal."""
         drawn = (
@@ -205,6 +209,7 @@ class _Drawing:
             *self._portal(busy_s),
             *self._deaths(hours),
             *self._overtaken(mishaps),
+            *also,
         )
         return tuple(sorted(drawn, key=lambda each: each.at))
 
@@ -272,7 +277,7 @@ class _Drawing:
             for _ in range(dice.choice((1, 1, 2)))
         )
 
-    def _overtaken(self, mishaps: tuple[tuple[float, str, str], ...]) -> tuple[Accident, ...]:
+    def _overtaken(self, mishaps: tuple[Mishap, ...]) -> tuple[Accident, ...]:
         """The run is reset, or started again, while a call of its is on its way."""
         dice = self._dice("overtaken by a reset")
         late = [at for at, _, name in mishaps if name == "late"]
@@ -283,31 +288,33 @@ class _Drawing:
         return (Accident(at=at, kind=kind, share=dice.random()),)
 
     def _mishaps(
-        self, hours: tuple[float, ...], instructions: tuple[Instruction, ...]
-    ) -> tuple[tuple[float, str, str], ...]:
+        self,
+        hours: tuple[float, ...],
+        instructions: tuple[Instruction, ...],
+        met: tuple[Mishap, ...],
+    ) -> tuple[Mishap, ...]:
         """All that single calls meet."""
         drawn = (
+            *met,
             *self._at_instructions(hours),
             *self._keeps_waiting(instructions),
             *self._bad_cards(instructions),
         )
         return tuple(sorted(drawn, key=lambda each: each[0]))
 
-    def _at_instructions(self, hours: tuple[float, ...]) -> tuple[tuple[float, str, str], ...]:
+    def _at_instructions(self, hours: tuple[float, ...]) -> tuple[Mishap, ...]:
         """What happens to the very calls that an instruction leads to, often to two of them."""
         dice = self._dice("mishaps")
         if dice.random() >= _MISHAP_SHARE:
             return ()
-        drawn, at = list[tuple[float, str, str]](), dice.choice(hours)
+        drawn, at = list[Mishap](), dice.choice(hours)
         for _ in range(dice.choice((1, 2, 2, 3))):
             at = at if dice.random() < 0.5 else dice.choice(hours)
             whom = "look" if dice.random() < _OF_LOOKS else "money"
             drawn.append((max(at - 0.001, 0.0), whom, dice.choice(_MISHAPS[whom])))
         return tuple(sorted(drawn, key=lambda each: each[0]))
 
-    def _keeps_waiting(
-        self, instructions: tuple[Instruction, ...]
-    ) -> tuple[tuple[float, str, str], ...]:
+    def _keeps_waiting(self, instructions: tuple[Instruction, ...]) -> tuple[Mishap, ...]:
         """Where one comes upon the other, the first often takes so long that all of them wait."""
         pairs = pairwise(each.at for each in instructions)
         upon = [first for first, second in pairs if 0 < second - first < _UPON_S]
@@ -315,9 +322,7 @@ class _Drawing:
             return ()
         return ((max(upon[0] - 0.001, 0.0), "money", "delay 15"),)
 
-    def _bad_cards(
-        self, instructions: tuple[Instruction, ...]
-    ) -> tuple[tuple[float, str, str], ...]:
+    def _bad_cards(self, instructions: tuple[Instruction, ...]) -> tuple[Mishap, ...]:
         """Where another card is given, often the first is declined, and some of the others too."""
         cards = [0.0, *(each.at for each in instructions if each.name == "authorize")]
         dice = self._dice("bad cards")
@@ -325,6 +330,10 @@ class _Drawing:
             return ()
         bad = cards[: dice.randint(1, len(cards))]
         return tuple((max(at - 0.001, 0.0), "money", "decline") for at in bad)
+
+    def _guest(self, *, calm: bool) -> str:
+        drawn = self._dice("guest").choice(("pass", "pass", "fail", "away"))
+        return drawn if calm else comes_back(self._dice("never back"), drawn)
 
     def _weather(self) -> tuple[str, ...]:
         dice = self._dice("weather")

@@ -239,8 +239,10 @@ def _plan_of(seen: Witness, view: Json) -> Iterator[Violation]:
 def _pushed(seen: Witness, view: Json) -> Iterator[Violation]:
     """A release that the gateway has refused is asked for again hourly, whoever wanted it."""
     tries: dict[str, list[Json]] = {}
+    # A second hold, of a run beside this one, is freed as often as it is seen.
+    again, kept = any(map(seen.plan.has, MANY_RUNS)), {None, view["payment_id"]}
     for each in view["operations"]:
-        if each["kind"] == "release":
+        if each["kind"] == "release" and (not again or each["payment_id"] in kept):
             tries.setdefault(name_of(each), []).append(each)
     taken = any(effect["by_others"] for book in seen.books for effect in book["effects"])
     if seen.cancelled_at is not None and taken:

@@ -12,7 +12,7 @@ from typing import Any
 
 from proof.asks import since_beginning
 from proof.laws_shown import all_shown
-from proof.names import derived_key, derived_reference
+from proof.names import ELSEWHERE, derived_key, derived_reference
 from proof.plan import DEATH, MANY_RUNS, WORKERS_HALT
 from proof.witness import A_MOMENT_S, DECIDED, Violation, Witness, name_of
 from proof.world.line import Exchange
@@ -96,6 +96,17 @@ def _of_strangers(seen: Witness) -> Iterable[Violation]:
             if not effect["by_others"] and effect["kind"] not in {*placing, "expire"}:
                 said = f"{effect['kind']} of {effect['amount_minor']}"
                 yield Violation("G1", f"another guest's hold has seen a {said}")
+    yield from _shown_for_ours(seen)
+
+
+def _shown_for_ours(seen: Witness) -> Iterable[Violation]:
+    """Nor is it ever shown as the reservation's own."""
+    theirs = {book["payment_id"] for book in seen.strange if book["reference"] != ELSEWHERE}
+    for at, hold in all_shown(seen):
+        named = {hold["payment_id"], *(each["payment_id"] for each in hold["operations"])}
+        if named & theirs and not seen.was_lied_to:
+            yield Violation("G1", f"at {at:.0f} s another guest's payment is shown for ours")
+            return
 
 
 def _taken_over(seen: Witness) -> Iterable[Violation]:

@@ -36,11 +36,11 @@ _UNREAD_FOR_S = 15.0
 _KEEPS_NAMES = frozenset({"payroc", "sibs"})
 # Whoever waits in vain for their own wish waits for no longer.
 _LONG_S = 60.0
-_REFUSED = 400
+_REFUSED, _UNREAD = 400, frozenset({401, 403, 429})
+# A first try goes on for longer than this while nothing has been sent.
+_AT_ONCE_S = 8.0
 # By then the first try of an operation is over, and what is not decided is unknown.
 _FIRST_TRY_S, _TASKS_S = 60.0, 20.0
-# One look serves all who are back while it is under way.
-_BESIDE_S = 30.0
 # A caller who has waited for so long was heard before the run's last task.
 _HEARD_AFTER_S = 15.0
 
@@ -53,7 +53,6 @@ def of_what_was_told(seen: Witness) -> Iterable[Violation]:
             for law, why in _fits(seen, told, told.hold):
                 yield Violation(law, f"{told.instruction} was {what} at {told.at:.0f} s: {why}")
     yield from _never_answered(seen)
-    yield from _looked_for_the_guest(seen)
     if not seen.attentions:
         yield from _nothing_to_acknowledge(seen)
     if any(seen.plan.has(kind) for kind in (*MANY_RUNS, "lie")):
@@ -242,9 +241,17 @@ def _unknown_for_a_reason(seen: Witness) -> Iterator[Violation]:
             if _is_soon_sent_again(each)
             and not (each.operation == "look_up" and any(at <= each.at for at in sent))
         ]
-        if len(unread) == len(met) and (not met or unread[-1] - unread[0] < _UNREAD_FOR_S):
+        unsent = undecided[0]["kind"] != "authorize" and _was_only_looked_for(its, told.at - since)
+        heard = len(unread) == len(met) and (not met or unread[-1] - unread[0] < _UNREAD_FOR_S)
+        if heard or unsent:
             what = undecided[0]["operation_id"]
             yield Violation("A12", f"{told.instruction}: {what} is unknown, and was never lost")
+
+
+def _was_only_looked_for(its: Iterable[Exchange], seconds: float) -> bool:
+    """Whether nothing but looks has left at once, of which the gateway has turned none away."""
+    looks = all(each.operation == "look_up" and each.status not in _UNREAD for each in its)
+    return looks and seconds < _AT_ONCE_S
 
 
 def _is_named_twice(seen: Witness, asked: Instruction) -> bool:
@@ -297,20 +304,6 @@ def _stays_so(seen: Witness) -> Iterator[Violation]:
             is_after = done is not None and each.at > done.at and each.asked_at > done.at
             if is_after and each.error not in {None, "Conflict"}:
                 yield Violation("A9", f"{each.instruction} was done, and later {each.error}")
-
-
-def _looked_for_the_guest(seen: Witness) -> Iterator[Violation]:
-    """Whoever is back from their bank is not sent there again before somebody has looked."""
-    for told in seen.told:
-        answer = told.answer
-        if told.instruction.name != "authenticated" or answer is None:
-            continue
-        if answer["state"] != "action_required" or not told.instruction.is_valid:
-            continue
-        since = told.asked_at - _BESIDE_S
-        looks = (e for e in seen.exchanges if e.operation in {"look_up", "release"})
-        if not any(since <= each.at <= told.at for each in looks):
-            yield Violation("A14", f"at {told.at:.0f} s the guest was back, and nobody has looked")
 
 
 def _nothing_to_acknowledge(seen: Witness) -> Iterator[Violation]:

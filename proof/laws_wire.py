@@ -27,6 +27,8 @@ _REFUSED_TWICE = 2
 _ON_ITS_WAY_S = 180.0
 # How long before a call the look that guards it may have been.
 _BESIDE_IT_S = 45.0
+# One look serves all who are back while it is under way.
+_SERVES_ALL_S = 30.0
 #: Half of how long a gateway's keys live.
 _KEY_S = 3.5 * DAY
 # The first try has so long, at least and at most: of an answer in that very instant the server may
@@ -61,6 +63,7 @@ def of_the_wire(seen: Witness) -> Iterable[Violation]:
     yield from _storms(seen)
     yield from _looked_before(seen)
     yield from _seen_done(seen)
+    yield from _looked_for_the_guest(seen)
     yield from _with_another_token(seen)
     if any(seen.plan.has(kind) for kind in _STRANGE):
         return
@@ -155,13 +158,20 @@ def _is_guarded(seen: Witness, number: int) -> bool:
     for before in reversed(seen.exchanges[:number]):
         if before.worker != this.worker or before.operation in _BESIDE:
             continue
-        if before.operation == "look_up" and before.seen:
+        if _has_told(before):
             return True
         again = before.operation == this.operation and before.status in _UNREAD and before.seen
         # Sent once more with fresh credentials; or by an attempt that nobody waits for any more.
         if not again and before.at < this.at - _BESIDE_IT_S:
             return False
     return False
+
+
+def _has_told(look: Exchange) -> bool:
+    """Whether somebody has looked, and was neither turned away at the door nor told of trouble."""
+    status = look.status or _SERVER_ERRORS
+    told = look.seen and status not in _UNREAD and status < _SERVER_ERRORS
+    return look.operation == "look_up" and told
 
 
 def _seen_done(seen: Witness) -> Iterator[Violation]:
@@ -180,6 +190,20 @@ def _seen_done(seen: Witness) -> Iterator[Violation]:
         gone = next((at for book, at in _gone_at(seen) if book in each.path), None)
         if gone is not None and gone < look.at:
             yield Violation("W9", f"a release was sent at {each.at:.0f} s, and seen done before")
+
+
+def _looked_for_the_guest(seen: Witness) -> Iterator[Violation]:
+    """Whoever is back from their bank is not sent there again before somebody has looked."""
+    for told in seen.told:
+        answer = told.answer
+        if told.instruction.name != "authenticated" or answer is None:
+            continue
+        if answer["state"] != "action_required" or not told.instruction.is_valid:
+            continue
+        since = told.asked_at - _SERVES_ALL_S
+        looks = (e for e in seen.exchanges if e.operation in {"look_up", "release"})
+        if not any(since <= each.at <= told.at for each in looks):
+            yield Violation("A14", f"at {told.at:.0f} s the guest was back, and nobody has looked")
 
 
 def _with_another_token(seen: Witness) -> Iterator[Violation]:
@@ -219,7 +243,7 @@ def _not_blindly_again(seen: Witness, *, heard: bool) -> Iterator[Violation]:
             beside_since = each.at if beside_since is None else beside_since
             continue
         began, beside_since = each.at if beside_since is None else beside_since, None
-        if each.operation == "look_up" and each.seen:
+        if _has_told(each):
             looked_at, looked_as = each.at, each.number
         if each.operation not in _MONEY:
             continue

@@ -1,4 +1,4 @@
-"""What every operation goes by at its gateway, by the contract's rule alone."""
+"""What goes by which name at its gateway: by the contract's rule, or made elsewhere."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ import hashlib
 import uuid
 
 from proof.places import ENVIRONMENT, Place
+
+#: What a hold is called that was made elsewhere, for the run to take over.
+ELSEWHERE = "elsewhere"
 
 
 def derived_key(place: Place, workflow_id: str, kind: str, command_id: str) -> str:

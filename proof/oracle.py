@@ -261,7 +261,10 @@ def _adds_up(view: Json) -> Iterable[Violation]:
 def _end(seen: Witness) -> Iterable[Violation]:
     view, plan = seen.view, seen.plan
     open_ones = [
-        book for book in seen.books if book["state"] == "open" and not _is_about_gone(seen, book)
+        book
+        for book in seen.books
+        if book["state"] == "open" and not _is_about_gone(seen, book)
+        if not _is_left_to_a_person(seen, book)
     ]
     forgotten = plan.has("terminate")
     if view is None:
@@ -301,6 +304,19 @@ def _is_about_gone(seen: Witness, book: Json) -> bool:
     placed = [each for each in seen.exchanges if each.operation == "authorize"]
     late = max((each.arrived_at - each.at for each in placed if each.arrived_at), default=0.0)
     return lapses <= since_beginning(seen.view["closed_at"]) + abs(seen.plan.skew_s) + late
+
+
+def _is_left_to_a_person(seen: Witness, book: Json) -> bool:
+    """Whether it is a second hold that the gateway would not free, and a person was told of it."""
+    view = seen.view
+    if view is None or "external_change" not in seen.attentions:
+        return False
+    second = book["payment_id"] != view["payment_id"]
+    return second and any(
+        each["kind"] == "release" and each["state"] in {"declined", "not_done"}
+        for each in view["operations"]
+        if each["payment_id"] == book["payment_id"]
+    )
 
 
 def _was_told_of_another_card(seen: Witness) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import cast
 
+from proof.names import ELSEWHERE
 from proof.plan import Plan
 from proof.witness import Json, moment
 from proof.world.bank import Bank
@@ -12,7 +13,6 @@ from proof.world.portal import Portal
 
 # What the others' bookings are called; nothing of ours begins so.
 _STRANGER = "stranger-"
-_ELSEWHERE = "elsewhere"
 # The time by which all has taken effect that somebody does: it lapses by itself.
 _BY_ITSELF = "expire"
 _BY_ITSELF_OR_FIRST = frozenset({_BY_ITSELF, "authorize"})
@@ -60,8 +60,8 @@ class Others:
             return _UNKNOWN[self._plan.place.gateway]
         more = 500 if how == "more" else 0
         currency = _OTHER_CURRENCY if how == "abroad" else None
-        await self._portal.place_hold(amount_minor + more, _ELSEWHERE, currency)
-        place = next(b["payment_id"] for b in self._books() if b["reference"] == _ELSEWHERE)
+        await self._portal.place_hold(amount_minor + more, ELSEWHERE, currency)
+        place = next(b["payment_id"] for b in self._books() if b["reference"] == ELSEWHERE)
         if how == "captured":
             await self._noted(how, lambda: self._portal.capture(place, amount_minor))
         elif how == "freed":
@@ -115,7 +115,7 @@ class Others:
 
         But for one that they have acted on, and forgotten since.
         """
-        made = [book for book in self._books() if book["reference"] == _ELSEWHERE]
+        made = [book for book in self._books() if book["reference"] == ELSEWHERE]
         named = any(book["payment_id"] in known for book in made)
         acts = (effect for book in made for effect in self._marked(book)["effects"])
         acted = any(e["kind"] not in _BY_ITSELF_OR_FIRST and not e["by_others"] for e in acts)
@@ -139,7 +139,7 @@ class Others:
     def _is_strange(self, book: Json) -> bool:
         """Another guest's, or one that the run was to take over and has not."""
         reference = book["reference"]
-        return reference.startswith(_STRANGER) or (reference == _ELSEWHERE and not self._is_adopted)
+        return reference.startswith(_STRANGER) or (reference == ELSEWHERE and not self._is_adopted)
 
     def _books(self) -> list[Json]:
         return cast("list[Json]", self._bank.books())

@@ -61,7 +61,8 @@ class Plan:
         heals_at: From then on nothing goes wrong any more; None: the gateway never comes back.
         gone_at: From when on the gateway never answers, where it never comes back.
         skew_s: How far the bank's clock is off.
-        guest: What the guest does when asked: ``pass``, ``fail``, ``away``.
+        guest: What the guest does when asked: ``pass``, ``fail``, ``away``, or ``silent``, who
+            passes and is never back from their bank.
         scripted: What happens to the first requests, one name each, in place of chance.
         mishaps: What the first call after an hour meets: the hour, whether it is one that moves
             ``money`` or a ``look``, and the name of it.
@@ -118,7 +119,8 @@ class Plan:
         # the run before has left it.
         again |= self.has("absence") or self.has("outage") or self.has("restore")
         # Nor is anything to be taken over where another payment is shown, or somebody is quicker.
-        again |= self.has("portal") or bool({"misrouted", "overtaken"} & {*self.weather})
+        known = {*self.weather, *(name for _, _, name in self.mishaps)}
+        again |= self.has("portal") or bool({"misrouted", "overtaken"} & known)
         return self.adopts not in {"", "open"} or (bool(self.adopts) and again)
 
     @property

@@ -271,8 +271,8 @@ class Sky:
             case "truncate":
                 parameters = {"framing": self._dice.choice(("length", "close"))}
             case "garbage":
-                status, shows = self._pages.choice(_PAGES), self._pages.choice(_SHOWN)
-                parameters = {"status": status, "shows": shows}
+                drawn = self._pages.choice(_PAGES) if exact is None else int(exact)
+                parameters = {"status": drawn, "shows": self._pages.choice(_SHOWN)}
             case _:
                 pass
         return Weather(name, armed=(name, parameters))
