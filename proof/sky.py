@@ -186,6 +186,8 @@ class Sky:
         # An order is called off by the next, where there is one.
         since = self._loop.time() - AUTHORIZE_WITHIN_S
         is_soon = sum(at > since for at in self._ordered_at) > 1 or "authorize_by" in plan.request
+        # Nor where the first one of all has come so late itself, as no worker was there.
+        is_soon |= len(self._ordered_at) == 1 and self._loop.time() > AUTHORIZE_WITHIN_S / 3
         return late if refused or is_soon or "decline" in plan.weather else drawn
 
     def _verdict(self, exchange: Exchange) -> str:
