@@ -8,13 +8,13 @@ most seeds know a few of them, some know none, some are brutal.
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
 from proof.asks import DAY, HOUR, Callers, Instruction
-from proof.coincidences import Mishap, coincidences, comes_back
-from proof.company import adopts, duplicates, rules_of, strangers
+from proof.coincidences import Mishap, Occasions, coincidences, comes_back
+from proof.company import adopts, duplicates, rules_of, strangers, taken_for_ours
 from proof.places import ABROAD, PLACES, Place
 from proof.plan import DEATH, Accident, Plan
 from proof.world.temporal import Manners
@@ -156,11 +156,19 @@ class _Drawing:
         if heals_at is not None and not mistaken and is_rough:
             heals_at = max(heals_at, callers.due_s + 2 * HOUR)
         weather = self._weather()
-        hours = 0.0, *(each.at for each in instructions), callers.due_s
         adopted = "" if calm else adopts(self._dice("adopts"), self._place.account, self._seed)
-        also, met = coincidences(self._dice, self._place.keyed, hours, adopted)
-        mishaps = () if calm else self._mishaps(hours, instructions, met)
-        accidents = () if calm else self._accidents(busy_s, life_s, hours, mishaps, also)
+        beside = () if calm else strangers(self._dice("strangers"), self._place.gateway, weather)
+        occasions = Occasions(
+            keyed=self._place.keyed,
+            life_s=life_s,
+            instructions=instructions,
+            due_s=callers.due_s,
+            captures=callers.request.get("on_deadline") == "capture",
+            is_in_haste="authorize_by" in callers.request,
+            adopts=adopted,
+            strangers=len(beside),
+        )
+        mishaps, accidents = ((), ()) if calm else self._troubles(busy_s, occasions)
         last = max((each.at + each.lasts_s for each in accidents), default=0.0)
         last = max((last, *(at for at, _, _ in mishaps)))
         return Plan(
@@ -179,7 +187,7 @@ class _Drawing:
             guest=self._guest(calm=calm),
             manners=self._manners(),
             glances=self._glances(busy_s, accidents, max(heals_at or 0.0, last)),
-            strangers=() if calm else strangers(self._dice("strangers"), weather, mishaps),
+            strangers=(*beside, *taken_for_ours(mishaps)),
             rules=rules_of(self._dice("rules"), self._place.gateway),
             duplicates_s=0.0 if calm else duplicates(self._dice("duplicates")),
             adopts=adopted,
@@ -195,27 +203,28 @@ class _Drawing:
         is_late = any(abs(each.at - due_s) < _LAST_MINUTE_S for each in instructions)
         return trouble.random() < (_ROUGH_THEN if is_late else _ROUGH_END)
 
-    def _accidents(
-        self,
-        busy_s: float,
-        life_s: float,
-        hours: tuple[float, ...],
-        mishaps: tuple[Mishap, ...],
-        also: tuple[Accident, ...],
-    ) -> tuple[Accident, ...]:
-        """All that happens to the machinery, and at the merchant's portal."""
-        drawn = (
-            *self._swarm(busy_s, life_s, hours),
-            *self._portal(busy_s),
-            *self._deaths(hours),
-            *self._overtaken(mishaps),
-            *also,
+    def _troubles(
+        self, busy_s: float, at: Occasions
+    ) -> tuple[tuple[Mishap, ...], tuple[Accident, ...]]:
+        """All that single calls meet, that happens to the machinery, and at the portal."""
+        beside, met = coincidences(self._dice, at)
+        mishaps = (
+            *met,
+            *self._at_instructions(at.hours),
+            *self._keeps_waiting(at.instructions),
+            *self._bad_cards(at.instructions),
         )
-        return tuple(sorted(drawn, key=lambda each: each.at))
+        mishaps = tuple(sorted(mishaps, key=lambda each: each[0]))
+        accidents = (
+            *self._swarm(busy_s, at.life_s, at.hours),
+            *self._portal(busy_s),
+            *self._deaths(at.hours),
+            *self._overtaken(mishaps),
+            *beside,
+        )
+        return mishaps, tuple(sorted(accidents, key=lambda each: each.at))
 
-    def _swarm(
-        self, busy_s: float, life_s: float, hours: tuple[float, ...]
-    ) -> tuple[Accident, ...]:
+    def _swarm(self, busy_s: float, life_s: float, hours: Sequence[float]) -> tuple[Accident, ...]:
         swarm = self._dice("swarm")
         if swarm.random() < 0.3:
             return ()
@@ -261,7 +270,7 @@ class _Drawing:
         at = dice.random() * busy_s * dice.choice((0.1, 1, 1))
         return (Accident(at=at, kind="portal", share=dice.random()),)
 
-    def _deaths(self, hours: tuple[float, ...]) -> tuple[Accident, ...]:
+    def _deaths(self, hours: Sequence[float]) -> tuple[Accident, ...]:
         """A worker dies over the first call that moves money after an instruction, or two do."""
         dice = self._dice("deaths")
         if dice.random() >= _DEATH_SHARE:
@@ -287,22 +296,7 @@ class _Drawing:
         kind = dice.choice(("reset", "reset", "terminate_and_start"))
         return (Accident(at=at, kind=kind, share=dice.random()),)
 
-    def _mishaps(
-        self,
-        hours: tuple[float, ...],
-        instructions: tuple[Instruction, ...],
-        met: tuple[Mishap, ...],
-    ) -> tuple[Mishap, ...]:
-        """All that single calls meet."""
-        drawn = (
-            *met,
-            *self._at_instructions(hours),
-            *self._keeps_waiting(instructions),
-            *self._bad_cards(instructions),
-        )
-        return tuple(sorted(drawn, key=lambda each: each[0]))
-
-    def _at_instructions(self, hours: tuple[float, ...]) -> tuple[Mishap, ...]:
+    def _at_instructions(self, hours: Sequence[float]) -> tuple[Mishap, ...]:
         """What happens to the very calls that an instruction leads to, often to two of them."""
         dice = self._dice("mishaps")
         if dice.random() >= _MISHAP_SHARE:
@@ -314,7 +308,7 @@ class _Drawing:
             drawn.append((max(at - 0.001, 0.0), whom, dice.choice(_MISHAPS[whom])))
         return tuple(sorted(drawn, key=lambda each: each[0]))
 
-    def _keeps_waiting(self, instructions: tuple[Instruction, ...]) -> tuple[Mishap, ...]:
+    def _keeps_waiting(self, instructions: Sequence[Instruction]) -> tuple[Mishap, ...]:
         """Where one comes upon the other, the first often takes so long that all of them wait."""
         pairs = pairwise(each.at for each in instructions)
         upon = [first for first, second in pairs if 0 < second - first < _UPON_S]
@@ -322,7 +316,7 @@ class _Drawing:
             return ()
         return ((max(upon[0] - 0.001, 0.0), "money", "delay 15"),)
 
-    def _bad_cards(self, instructions: tuple[Instruction, ...]) -> tuple[Mishap, ...]:
+    def _bad_cards(self, instructions: Sequence[Instruction]) -> tuple[Mishap, ...]:
         """Where another card is given, often the first is declined, and some of the others too."""
         cards = [0.0, *(each.at for each in instructions if each.name == "authorize")]
         dice = self._dice("bad cards")

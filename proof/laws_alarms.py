@@ -30,6 +30,7 @@ _REFUSED: Mapping[str, str] = {"capture_refused": "capture", "release_refused": 
 _NOT_DONE = frozenset({"declined", "not_done"})
 # What the gateway refuses of its own accord; with two of these it has not read what was asked.
 _REFUSED_FROM, _SERVER_ERRORS, _UNREAD = 400, 500, frozenset({401, 403, 429})
+_UNAUTHORIZED = 401
 # The hours that a hold tells are to the second.
 _ABOUT_S = 1.0
 
@@ -163,10 +164,16 @@ def _given_up_by_nobody(seen: Witness, view: Json) -> Iterator[Violation]:
             continue
         since, until = since_beginning(each["requested_at"]), since_beginning(each["decided_at"])
         its = [e for e in seen.exchanges if since - A_MOMENT_S <= e.at <= until + A_MOMENT_S]
-        told = [e.status for e in its if e.status is not None]
-        refused = any(_REFUSED_FROM <= status < _SERVER_ERRORS for status in told)
-        if until < since + AUTHORIZE_WITHIN_S - _ABOUT_S and not refused:
+        if until < since + AUTHORIZE_WITHIN_S - _ABOUT_S and not _was_refused(seen, its):
             yield Violation("N2", f"{each['operation_id']} was given up, and refused by nobody")
+
+
+def _was_refused(seen: Witness, its: Iterable[Exchange]) -> bool:
+    """Whether anything was refused: of a token alone nobody knows whether another one would be."""
+    told = [(e.operation, e.status) for e in its if e.status is not None]
+    refused = [each for each in told if _REFUSED_FROM <= each[1] < _SERVER_ERRORS]
+    renews = any(each.operation == "token" for each in seen.exchanges)
+    return bool(refused) and not (renews and refused == [("authorize", _UNAUTHORIZED)])
 
 
 def _is_refusal(each: Exchange) -> bool:

@@ -29,6 +29,8 @@ _EFFECTS: Mapping[str, Mapping[str, str]] = {
 
 # By then a gateway has booked all that was on its way to it, and has been asked.
 _BOOKED_S = 900.0
+# A look that guards a call comes at once before it.
+_AT_ONCE_S = 1.0
 # A look that tells nothing is followed by another after twice the time.
 _LATER = 3
 # With these an answer comes, if late.
@@ -48,6 +50,7 @@ def at_the_gateway(seen: Witness) -> Iterable[Violation]:
     knows = not seen.resolved and not any(seen.plan.has(kind) for kind in (*MANY_RUNS, "lie"))
     if knows:
         yield from _sent_to_what_there_is(seen)
+        yield from _on_top_of_others(seen)
     if knows and seen.view is not None:
         yield from _never_held(seen, seen.view)
         yield from _told_of_others(seen, seen.view)
@@ -207,6 +210,23 @@ def _sent_to_what_there_is(seen: Witness) -> Iterable[Violation]:
     for each in seen.exchanges:
         if each.operation in _LATER_ON and each.own_status == _NOT_FOUND:
             yield Violation("G8", f"{each.operation} was sent to {each.path}, and there is none")
+
+
+def _on_top_of_others(seen: Witness) -> Iterable[Violation]:
+    """Nothing is captured where the look just before is the first to show that others have."""
+    if seen.plan.place.gateway == "sibs":
+        return  # it shows nothing of what came after a hold
+    taken = (each for each in _of_others(seen) if each["kind"] == "capture")
+    hours = [since_beginning(each["at"]) - seen.plan.skew_s for each in taken]
+    for each in seen.exchanges if hours else ():
+        if each.operation != "capture":
+            continue
+        looks = [e for e in seen.exchanges[: each.number - 1] if e.operation == "look_up"]
+        guards = [e.at for e in looks if e.at > each.at - _AT_ONCE_S and e.seen and not e.fault]
+        before = max((e.at for e in looks if e.at <= each.at - _AT_ONCE_S), default=0.0)
+        if guards and any(before < at < guards[0] - A_MOMENT_S for at in hours):
+            what = f"at {each.at:.0f} s a capture was sent"
+            yield Violation("G9", f"{what}, and the look before it has shown one of others'")
 
 
 def _of_others(seen: Witness) -> list[Json]:

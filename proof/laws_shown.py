@@ -51,6 +51,8 @@ _HELD = frozenset({"authorized", "adjusting", "capturing", "partially_captured"}
 #: The hours that the rules of the schemes know, and the account's own window.
 _RULES_S = (MERCHANTS_S, 5 * DAY, 7 * DAY, 30 * DAY)
 _SHOWS_CARDS = frozenset({"payroc", "stax", "xmoney"})
+# What the issuer is said to have found of address and card code, where anybody says so.
+_CHECKS: Mapping[str, tuple[str | None, str | None]] = {"payroc": ("U", None)}
 _CLOCKS_DIFFER = timedelta(seconds=1)
 
 
@@ -125,9 +127,12 @@ def _of_its_card(seen: Witness, hold: Json) -> Iterator[tuple[str, str]]:
     """Of a hold that stands people are shown the card, where its gateway shows one."""
     if hold["state"] not in _HELD or seen.plan.place.gateway not in _SHOWS_CARDS or seen.resolved:
         return
-    card = hold["card"]
+    card, said = hold["card"], hold["evidence"]
     if card is None or not card["brand"] or not str(card["last4"]).isdigit():
         yield "V14", f"{hold['state']}, and the card is {hold['card']}"
+    checks = _CHECKS.get(seen.plan.place.gateway, (None, None))
+    if said is None or not said["approval_code"] or (said["avs"], said["cvv"]) != checks:
+        yield "V14", f"{hold['state']}, and what the issuer has said is {said}"
 
 
 def _of_its_attention(hold: Json) -> Iterator[tuple[str, str]]:

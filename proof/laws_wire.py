@@ -47,6 +47,8 @@ _NEXT_S = 40.0
 # At SIBS a look shows a hold as it was placed.
 _SHOWS_NOTHING_LATER = frozenset({"sibs"})
 _OK, _CREATED = 200, 201
+# An answer there says that it was heard, and a look what it has done.
+_ANSWERS_IN_PART = frozenset({"xmoney"})
 # Nobody leaves a gateway alone for longer than this, whatever it says.
 _LEFT_ALONE_S = 300
 # Dates are told to the second.
@@ -73,6 +75,8 @@ def of_the_wire(seen: Witness) -> Iterable[Violation]:
     yield from _not_blindly_again(seen, heard=not halts)
     if not halts:
         yield from _as_asked(seen)
+    if not halts and seen.view is not None and not seen.resolved:
+        yield from _told_by_its_answer(seen, seen.view)
 
 
 def _not_after_the_end(seen: Witness) -> Iterator[Violation]:
@@ -323,6 +327,26 @@ def _looked_in_vain(seen: Witness) -> Iterator[Violation]:
         frees = len(after) > 1 and after[1].operation == "release"
         if looks and not frees and _may_go_again(seen, each, after[0].at):
             yield Violation("W8", f"{each.operation} was looked up, and its key was alive")
+
+
+def _told_by_its_answer(seen: Witness, view: Json) -> Iterator[Violation]:
+    """What the gateway has answered at once, and in full, needs no look to be decided."""
+    if seen.plan.place.gateway in _ANSWERS_IN_PART or seen.asks_the_guest:
+        return
+    for each in view["operations"]:
+        if each["state"] != "done" or each["kind"] not in _MONEY:
+            continue
+        since, until = since_beginning(each["requested_at"]), since_beginning(each["decided_at"])
+        its = [e for e in seen.exchanges if since <= e.at < until - A_MOMENT_S]
+        sent = [number for number, e in enumerate(its) if e.operation in _MONEY]
+        if len(sent) != 1 or not _is_told_in_full(its[sent[0]]):
+            continue
+        if any(e.operation == "look_up" for e in its[sent[0] + 1 :]):
+            yield Violation("W14", f"{each['operation_id']} was answered, and then looked up")
+
+
+def _is_told_in_full(each: Exchange) -> bool:
+    return each.seen and not each.fault and each.status in {_OK, _CREATED}
 
 
 def _is_too_soon(before: Exchange, at: float, skew_s: float) -> bool:

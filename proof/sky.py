@@ -40,6 +40,8 @@ _AT_THE_DOOR = (
     "truncate",
 )
 _WELCOMES = 0.3
+# What becomes of the next token, where that of a request was refused.
+_TOKENS = {"unrenewed": "error_before", "revoked": "unauthorized"}
 _REVOKED_FOR = (0, 0, 1, 3, 8)
 # Of the calls over which a worker dies: those that never leave, and those that arrive later.
 _DIES_FIRST, _ARRIVES_AFTER = 0.3, 0.8
@@ -212,6 +214,10 @@ class Sky:
         dice = self._dice
         # A scripted one may say how long it takes: "late 90".
         name, _, exact = name.partition(" ")
+        if name in _TOKENS:
+            # Where there are tokens, the next that is asked for is not given.
+            self._mishaps.insert(0, (0.0, "token", _TOKENS[name]))
+            name = "unauthorized"
         self.trouble(name)
         # What is late arrives within the time that the gateway may take to process it.
         late = float(exact) if exact else dice.choice((0.5, 10.0, 30.0, 90.0))
