@@ -16,6 +16,7 @@ HOUR, DAY = 3600.0, 86400.0
 Dice = Callable[[str], random.Random]
 
 _SIGNALS = frozenset({"capture", "adjust", "release", "reschedule"})
+_QUEUED = frozenset({"authorize", "adjust", "capture", "release"})
 _GARBAGE: tuple[Mapping[str, Any], ...] = (
     {"amuont": {"amount_minor": 1, "currency": "USD"}},
     {"amount": {"amount_minor": -5, "currency": "USD"}},
@@ -38,6 +39,10 @@ _CROWDS, _CROWD = 0.2, 4
 _STORIES = 0.1
 # How many take the name of the instruction before theirs.
 _NAMED_TWICE = 0.08
+# How many ask again after a while, whatever they were told.
+_ASKS_LATER, _LATER_S = 0.12, (60.0, 600.0, 1800.0, 2 * HOUR)
+# In how many all that is wanted is that it be freed, and how long before the deadline.
+_FREED_LATE, _LATE_S = 0.04, (300.0, 1500.0, 3000.0)
 # How many of those who give a new total give the first one.
 _AS_IT_IS = 0.1
 # How many callers say until when an authorization may be sent.
@@ -58,6 +63,7 @@ class Instruction:
         is_signal: Sent without waiting for an answer.
         is_valid: Garbage otherwise: nothing may come of it.
         repeats: How often it is sent again, by a caller who got no answer or is nervous.
+        pause_s: How long whoever asks once more after that waits before.
     """
 
     at: float
@@ -66,6 +72,12 @@ class Instruction:
     is_signal: bool = False
     is_valid: bool = True
     repeats: int = 0
+    pause_s: float = 0.2
+
+    @property
+    def asks_later(self) -> bool:
+        """Whether it is asked for again so late that its turn may be another one by then."""
+        return self.repeats > 1 and self.pause_s > 1
 
     @property
     def command_id(self) -> str | None:
@@ -185,7 +197,7 @@ class Callers:
             apart = crowd.choice((0.3, 1.5, 1.5, 4.0))
             drawn = [self._wish(crowd, n, busy_s) for n in range(len(drawn), _CROWD)] + drawn
             drawn = [replace(e, at=drawn[0].at + n * apart) for n, e in enumerate(drawn)]
-        drawn = self._story(busy_s) or drawn
+        drawn = self._freed_late() or self._story(busy_s) or drawn
         last_minute = self._dice("last minute")
         if drawn and last_minute.random() < 0.25 and self.due_s < self._life_s:
             # Whoever is late: the plan acts in the very moment.
@@ -194,7 +206,24 @@ class Callers:
             adjusts = [number for number, each in enumerate(drawn) if each.name == "adjust"]
             late = last_minute.choice(adjusts or [len(drawn) - 1])
             drawn[late] = replace(drawn[late], at=max(self.due_s - before, 1.0))
-        return tuple(sorted(self._named_twice(drawn), key=lambda each: each.at))
+        drawn = [self._asked_later(each) for each in self._named_twice(drawn)]
+        return tuple(sorted(drawn, key=lambda each: each.at))
+
+    def _freed_late(self) -> list[Instruction]:
+        """Somebody remembers it shortly before its deadline, now and then, and wants it freed."""
+        dice = self._dice("freed late")
+        if dice.random() >= _FREED_LATE:
+            return []
+        at = max(self.due_s - dice.choice(_LATE_S), 1.0)
+        return [Instruction(at, "release", {"command_id": "c0"})]
+
+    def _asked_later(self, each: Instruction) -> Instruction:
+        """What was refused may be legal by then; few wait for that, and ask again."""
+        dice = self._dice(f"asked later {each.at} {each.name}")
+        can = each.name in _QUEUED and each.is_valid and not each.is_signal
+        if not can or dice.random() >= _ASKS_LATER:
+            return each
+        return replace(each, repeats=2, pause_s=dice.choice(_LATER_S))
 
     def _story(self, busy_s: float) -> list[Instruction]:
         """What belongs together, now and then: one card after another, or a stay paid by night."""

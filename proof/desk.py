@@ -48,7 +48,7 @@ def word_on(
     if lies and operation["kind"] == "capture":
         # Whoever says what is not so may as well say it of another amount.
         amount = {**amount, "amount_minor": max(1, amount["amount_minor"] // 2)}
-    names_it = _names_amounts(plan) or (amount != operation["amount"] and not lies)
+    names_it = _names_amounts(plan) or amount != operation["amount"]
     return {**said, "amount": amount} if names_it else said
 
 

@@ -196,7 +196,8 @@ def _in_order(seen: Witness, view: Json) -> Iterable[Violation]:
         (seen.sent_at[number], each)
         for number, each in enumerate(seen.plan.instructions)
         if number in seen.sent_at and (each.name, each.command_id) in names
-        if each.name in _QUEUED and given[each.command_id] == 1 and each not in again
+        if each.name in _QUEUED and given[each.command_id] == 1
+        if each not in again and not each.asks_later
     ]
     for (at, first), (later, second) in pairwise(sorted(sent, key=lambda pair: pair[0])):
         # In one workflow task, signals come before updates.

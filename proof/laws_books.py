@@ -199,7 +199,7 @@ def _first_come(seen: Witness, view: Json) -> Iterator[Violation]:
         at = seen.sent_at.get(number)
         if at is None or at >= due - A_MOMENT_S or not asked.is_valid:
             continue
-        if asked.command_id is None or given[asked.command_id] > 1:
+        if asked.command_id is None or given[asked.command_id] > 1 or asked.asks_later:
             continue
         own = [names.index(each["operation_id"]) for each in own_operations(asked, view)]
         errors = {told.error for told in seen.told if told.instruction is asked}
@@ -381,8 +381,10 @@ def _when_it_is_due(seen: Witness, view: Json) -> Iterator[Violation]:
     by_plan = [
         moment(each["requested_at"]) for each in view["operations"] if name_of(each) == "deadline"
     ]
-    if not by_plan or min(by_plan) < due - _CLOCKS_DIFFER:
-        return  # something else has ended it, or it has repeated a release before
+    # Before its hour the plan only repeats a release that was refused.
+    by_plan = [hour for hour in by_plan if hour >= due - _CLOCKS_DIFFER]
+    if not by_plan:
+        return  # something else has ended it
     due_s = since_beginning(view["deadline"]) - _AT_ONCE.total_seconds()
     if any(each.name == "reschedule" and each.at > due_s for each in seen.plan.instructions):
         return  # the hour that is shown was past when somebody wished for it

@@ -47,6 +47,8 @@ def at_the_gateway(seen: Witness) -> Iterable[Violation]:
     """Every law of these that was broken."""
     yield from _of_strangers(seen)
     yield from _taken_over(seen)
+    if seen.view is not None:
+        yield from _told_of_what_it_has_not_done(seen, seen.view)
     knows = not seen.resolved and not any(seen.plan.has(kind) for kind in (*MANY_RUNS, "lie"))
     if knows:
         yield from _sent_to_what_there_is(seen)
@@ -192,6 +194,24 @@ def _told_of_others(seen: Witness, view: Json) -> Iterable[Violation]:
         minor, took = effect["amount_minor"], effect["kind"] == "capture"
         if took and effect["at"] < view["closed_at"] and minor not in ours:
             yield Violation("G2", f"others took {minor}, and nobody was told")
+
+
+def _told_of_what_it_has_not_done(seen: Witness, view: Json) -> Iterable[Violation]:
+    """What is said to be taken or free by no operation of the hold's own, a person was told of.
+
+    A run that a reset has made takes over in silence what was done before it.
+    """
+    silent = ("reset", "reset_alone", "restore", "lie")
+    told = "external_change" in seen.attentions or seen.resolved
+    if told or any(seen.plan.has(kind) for kind in silent):
+        return
+    done = [each for each in view["operations"] if each["state"] == "done"]
+    ours = sum(each["amount"]["amount_minor"] for each in done if each["kind"] == "capture")
+    taken, freed = (view[name]["amount_minor"] for name in ("captured", "released"))
+    if taken > ours:
+        yield Violation("G2", f"{taken} were taken, {ours} of it by us, and nobody was told")
+    if freed and not any(each["kind"] in {"capture", "release"} for each in done):
+        yield Violation("G2", f"{freed} were freed, not by us, and nobody was told")
 
 
 def _never_held(seen: Witness, view: Json) -> Iterable[Violation]:

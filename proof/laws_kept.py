@@ -251,10 +251,12 @@ def _waited_for_a_card(seen: Witness) -> Iterator[Violation]:
 def _of_its_total(seen: Witness, hold: Json) -> Iterator[tuple[str, str]]:
     """What is said to be agreed is what was done last of all that agrees on a total.
 
-    Once a person has acknowledged what others have done, it is what the gateway shows.
+    What others take or free changes nothing of that; after an adjust, once a person has taken note
+    of what they did, it is what the gateway shows.
     """
-    taken_over = seen.resolved or seen.plan.adopts or "external_change" in seen.attentions
-    if taken_over or hold["state"] not in _AGREED:
+    adjusted = any(each["kind"] == "adjust" for each in hold["operations"])
+    taken_over = adjusted and "external_change" in seen.attentions
+    if seen.resolved or seen.plan.adopts or taken_over or hold["state"] not in _AGREED:
         return
     agreed = [e for e in hold["operations"] if e["kind"] in _AGREES and e["state"] == "done"]
     # Several may be decided in one task, one after the other.

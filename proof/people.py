@@ -59,7 +59,7 @@ class People:
                     )
                 else:
                     await self.update(self._world.temporal, instruction, update_id)
-            await asyncio.sleep(0.2 * turn)
+            await asyncio.sleep(instruction.pause_s * turn)
 
     def _signal(self, instruction: Instruction) -> None:
         payloads = [] if instruction.body is None else [payload(instruction.body)]
