@@ -41,6 +41,9 @@ _STORIES = 0.1
 _NAMED_TWICE = 0.08
 # How many ask again after a while, whatever they were told.
 _ASKS_LATER, _LATER_S = 0.12, (60.0, 600.0, 1800.0, 2 * HOUR)
+# In how many somebody starts the reservation again, with other words.
+_STARTED_OTHERWISE = 0.03
+_METADATA = ({"room": "12"}, {"room": "12"}, {"room": "", "floor": "2"}, {"Zimmer": "Süd 4"})
 # In how many all that is wanted is that it be freed, and how long before the deadline.
 _FREED_LATE, _LATE_S = 0.04, (300.0, 1500.0, 3000.0)
 # How many of those who give a new total give the first one.
@@ -176,7 +179,7 @@ class Callers:
                 "booking": f"B{self._seed}",
                 "property": "house-7",
                 "description": "one night",
-                "metadata": {"room": "12"},
+                "metadata": dict(self._dice("metadata").choice(_METADATA)),
             }
         return wishes
 
@@ -207,7 +210,19 @@ class Callers:
             late = last_minute.choice(adjusts or [len(drawn) - 1])
             drawn[late] = replace(drawn[late], at=max(self.due_s - before, 1.0))
         drawn = [self._asked_later(each) for each in self._named_twice(drawn)]
+        drawn += self._another_start(busy_s)
         return tuple(sorted(drawn, key=lambda each: each.at))
+
+    def _another_start(self, busy_s: float) -> list[Instruction]:
+        """Somebody starts it once more, and says something else."""
+        dice = self._dice("another start")
+        if dice.random() >= _STARTED_OTHERWISE:
+            return []
+        other = dice.choice(
+            ({"amount": self._amount(40, 60)}, {"payment_method": dict(self._place.other_card)})
+        )
+        request = {**self.request, **other}
+        return [Instruction(dice.random() * busy_s, "authorized", {"request": request})]
 
     def _freed_late(self) -> list[Instruction]:
         """Somebody remembers it shortly before its deadline, now and then, and wants it freed."""

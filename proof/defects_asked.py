@@ -165,4 +165,13 @@ OF_WHAT_IS_ASKED = (
         ("X5",),
         place="stax",
     ),
+    Defect(
+        "open_is_untouched",
+        _VERDICT,
+        "untouched = payment.state is PaymentState.OPEN and payment.captured == call.captured",
+        "untouched = payment.state is PaymentState.OPEN",
+        "an open hold is as it was",
+        ("G9",),
+        place="stax-parts",
+    ),
 )

@@ -210,6 +210,15 @@ _AT_STAX = (
         ("N1",),
         place="stax",
     ),
+    Defect(
+        "stax_part_is_the_whole",
+        f"{_ADAPTERS}.stax.answers",
+        "    wanted = named.call.captured.plus(named.call.amount.amount_minor)\n",
+        "    wanted = named.call.amount.plain()\n",
+        "what is captured is what was asked for",
+        ("W14",),
+        place="stax-parts",
+    ),
 )
 
 _AT_XMONEY = (

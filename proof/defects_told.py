@@ -130,4 +130,12 @@ OF_WHAT_IS_TOLD = (
         "before there is a hold there is no hour by which anybody has to know",
         ("L2",),
     ),
+    Defect(
+        "any_start_is_the_same",
+        _RESERVATION,
+        "if request and not request.says_the_same_as(keeper.record.request):",
+        "if request and request.gateway != keeper.record.request.gateway:",
+        "the reservation is known, so it is the same one",
+        ("A17",),
+    ),
 )

@@ -190,6 +190,8 @@ class Foretold:
         if not asked.is_valid:
             return "InvalidRequest"
         name = asked.command_id
+        if asked.name == "authorized":
+            return "Conflict"  # it is started already, and not in these words
         if name is not None and name in self._names and asked.name != "authenticated":
             return "Conflict"
         error = self._carry_out(asked)

@@ -94,7 +94,8 @@ def _has_a_reason(seen: Witness, told: Told, hold: Json) -> Iterator[tuple[str, 
             yield "A3", f"{each['operation_id']} is done"
     if told.error == "Closed" and hold["state"] not in FINAL and not seen.plan.adopts_in_vain:
         yield "A5", f"the hold is {hold['state']}"
-    if told.error == "Conflict" and not _is_named_twice(seen, told.instruction):
+    is_in_conflict = _is_named_twice(seen, told.instruction) or _starts_otherwise(seen, told)
+    if told.error == "Conflict" and not is_in_conflict:
         yield "A6", "nobody else goes by this name"
     if told.error == "InvalidRequest" and not wrong and not seen.plan.adopts_in_vain:
         yield "A7", "nothing is wrong with it"
@@ -111,6 +112,12 @@ def _comes_with_another_plan(seen: Witness, told: Told) -> bool:
     return any(told.asked_at <= seen.sent_at.get(each, -1.0) <= told.at for each in others)
 
 
+def _starts_otherwise(seen: Witness, told: Told) -> bool:
+    """Whether it is another start of the reservation, and not in the words of the first."""
+    start = (told.instruction.body or {}).get("request")
+    return told.instruction.name == "authorized" and start not in (None, seen.plan.request)
+
+
 def own_operations(asked: Instruction, hold: Json) -> list[Json]:
     """The operations that go by an instruction's name."""
     name = asked.command_id
@@ -123,6 +130,8 @@ def _well(seen: Witness, told: Told, hold: Json) -> Iterator[tuple[str, str]]:
             yield from _done(told.instruction, hold)
         case "release" if hold["state"] not in FINAL:
             yield "A1", f"the hold is {hold['state']}"
+        case "authorized" if _starts_otherwise(seen, told):
+            yield "A17", "the start says something else than the reservation's own"
         case "authorize" | "authorized" | "authenticated":
             own = own_operations(told.instruction, hold)
             placed = own or [each for each in hold["operations"] if each["kind"] == "authorize"]

@@ -264,7 +264,7 @@ def _end(seen: Witness) -> Iterable[Violation]:
         book
         for book in seen.books
         if book["state"] == "open" and not _is_about_gone(seen, book)
-        if not (_is_left_to_a_person(seen, book) or _was_over_too_soon(seen, book))
+        if not (_is_left_to_a_person(seen, book) or _is_out_of_sight(seen, book))
     ]
     forgotten = plan.has("terminate")
     if view is None:
@@ -319,17 +319,24 @@ def _is_left_to_a_person(seen: Witness, book: Json) -> bool:
     )
 
 
-def _was_over_too_soon(seen: Witness, book: Json) -> bool:
-    """Whether all was freed before a second hold could be looked for, of a run that was made again.
+def _is_out_of_sight(seen: Witness, book: Json) -> bool:
+    """Whether another run has placed it, and this one never looks for what is beside its own.
 
-    Where no key guards it, what two runs have placed is seen once the gateway has booked it.
+    Where no key guards it, what two runs have placed is seen once the gateway has booked it: not
+    where all was freed before, or where the card was declined to this run, and another one given.
     """
     view, place = seen.view, seen.plan.place
     again = any(seen.plan.has(kind) for kind in MANY_RUNS)
     if view is None or view["authorized_at"] is None or "authorize" in place.keyed or not again:
         return False
     held_s = since_beginning(view["closed_at"]) - since_beginning(view["authorized_at"])
-    return book["payment_id"] != view["payment_id"] and held_s < place.processing_s
+    declined = {
+        each["reference"]
+        for each in view["operations"]
+        if (each["kind"], each["state"]) == ("authorize", "declined")
+    }
+    is_second = book["payment_id"] != view["payment_id"]
+    return is_second and (held_s < place.processing_s or book["reference"] in declined)
 
 
 def _was_told_of_another_card(seen: Witness) -> bool:
