@@ -327,7 +327,9 @@ def _is_out_of_sight(seen: Witness, book: Json) -> bool:
     """
     view, place = seen.view, seen.plan.place
     again = any(seen.plan.has(kind) for kind in MANY_RUNS)
-    if view is None or view["authorized_at"] is None or "authorize" in place.keyed or not again:
+    if view is None or not (view["authorized_at"] and view["closed_at"]):
+        return False
+    if "authorize" in place.keyed or not again:
         return False
     held_s = since_beginning(view["closed_at"]) - since_beginning(view["authorized_at"])
     declined = {
