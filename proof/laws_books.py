@@ -378,13 +378,12 @@ def _when_it_is_due(seen: Witness, view: Json) -> Iterator[Violation]:
     # A hold may be placed when its hour is past already.
     placed = [e["decided_at"] for e in view["operations"] if e["kind"] == "authorize"]
     due = max(moment(at) for at in (view["deadline"], *placed) if at)
-    by_plan = [
-        moment(each["requested_at"]) for each in view["operations"] if name_of(each) == "deadline"
-    ]
+    of_plan = [each for each in view["operations"] if name_of(each) == "deadline"]
+    early = [each for each in of_plan if moment(each["requested_at"]) < due - _CLOCKS_DIFFER]
     # Before its hour the plan only repeats a release that was refused.
-    by_plan = [hour for hour in by_plan if hour >= due - _CLOCKS_DIFFER]
-    if not by_plan:
-        return  # something else has ended it
+    by_plan = [moment(each["requested_at"]) for each in of_plan if each not in early]
+    if not by_plan or any(each["kind"] == "capture" for each in early):
+        return  # something else has ended it, or it is a new hour after a capture that was refused
     due_s = since_beginning(view["deadline"]) - _AT_ONCE.total_seconds()
     if any(each.name == "reschedule" and each.at > due_s for each in seen.plan.instructions):
         return  # the hour that is shown was past when somebody wished for it

@@ -112,7 +112,7 @@ def _answered(
             yield Violation("C1", f"{asked} was {told.error}, and by the contract {error}")
         elif told.at - told.asked_at > _TAKES_S:
             yield Violation("C1", f"{asked} took {told.at - told.asked_at:.0f} s, in perfect calm")
-        elif told.hold is not None and asked.is_valid:
+        elif told.hold is not None and asked.is_valid and not asked.asks_later:
             yield from _shows(model, told, told.hold)
 
 

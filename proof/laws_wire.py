@@ -338,7 +338,7 @@ def _told_by_its_answer(seen: Witness, view: Json) -> Iterator[Violation]:
             continue
         since, until = since_beginning(each["requested_at"]), since_beginning(each["decided_at"])
         its = [e for e in seen.exchanges if since <= e.at < until - A_MOMENT_S]
-        sent = [number for number, e in enumerate(its) if e.operation in _MONEY]
+        sent = [number for number, e in enumerate(its) if e.operation == each["kind"]]
         if len(sent) != 1 or not _is_told_in_full(its[sent[0]]):
             continue
         if any(e.operation == "look_up" for e in its[sent[0] + 1 :]):
