@@ -123,7 +123,12 @@ def test_a_hold_made_elsewhere_is_taken_over_or_told_of(place: Place, how: str) 
 
 def _stray(seen: Witness) -> None:
     effect = {"kind": "capture", "amount_minor": 1, "by_others": False}
-    seen.strange = [{"effects": [effect]}]
+    seen.strange = [{"payment_id": "theirs", "reference": "another", "effects": [effect]}]
+
+
+def _shown_as_ours(seen: Witness) -> None:
+    [book] = seen.books
+    seen.strange = [{**book, "reference": "another"}]
 
 
 def _taken_by_others(seen: Witness) -> None:
@@ -150,6 +155,7 @@ def _never_held(seen: Witness) -> None:
     ("spoil", "law"),
     [
         (_stray, "G1"),
+        (_shown_as_ours, "G1"),
         (_taken_by_others, "G2"),
         (_no_effect, "G3"),
         (_never_freed, "G4"),
