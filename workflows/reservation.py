@@ -54,8 +54,6 @@ from workflows.waiting import through_a_cancellation
 
 # What never waits for its turn.
 _AT_ONCE = (Reschedule, Resolve, Acknowledge)
-# Runs that have refused an update before they heard all of its task replay as they were.
-_REFUSES_IN_TURN = "refuses an update once all of its task is heard"
 
 
 @workflow.defn(name=WORKFLOW_TYPE)
@@ -322,8 +320,8 @@ class Reservation:
             problem = ask.outcome()
         except Problem as error:
             problem = error
-            if workflow.patched(_REFUSES_IN_TURN) or error.type is ErrorType.CONFLICT:
-                # A signal of the same task may take the name from it, which a replay brings first.
+            if error.type is ErrorType.CONFLICT:
+                # In its turn, as one that a signal of the same task has taken the name from.
                 await through_a_cancellation(lambda: True)
         if problem is not None:
             raise failure(problem, keeper.record.hold())
