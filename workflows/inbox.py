@@ -189,7 +189,7 @@ class Inbox:
             in_vain: Why it is not kept, where it isn't: then it takes nobody's name.
 
         Raises:
-            Problem: Conflict: it is another instruction.
+            Problem: Conflict: it is another instruction; or why it is in vain.
         """
         ask = self._by_id.get(new.command_id)
         if ask is None:
@@ -200,6 +200,8 @@ class Inbox:
             if is_first:
                 ask.command, ask.is_signal = new.command, True
             return ask
+        if in_vain is not None and ask.is_signal and not new.is_signal and ask.at == new.at:
+            raise in_vain  # as where the SDK tells it before that signal
         message = f"command_id '{new.command_id}' was given to another instruction"
         problem = Problem(ErrorType.CONFLICT, message, field="command_id")
         if not is_first:
