@@ -16,7 +16,8 @@ HOUR, DAY = 3600.0, 86400.0
 Dice = Callable[[str], random.Random]
 
 _SIGNALS = frozenset({"capture", "adjust", "release", "reschedule"})
-_QUEUED = frozenset({"authorize", "adjust", "capture", "release"})
+#: What waits for its turn, and is carried out one by one.
+QUEUED = frozenset({"authorize", "adjust", "capture", "release"})
 _GARBAGE: tuple[Mapping[str, Any], ...] = (
     {"amuont": {"amount_minor": 1, "currency": "USD"}},
     {"amount": {"amount_minor": -5, "currency": "USD"}},
@@ -235,7 +236,7 @@ class Callers:
     def _asked_later(self, each: Instruction) -> Instruction:
         """What was refused may be legal by then; few wait for that, and ask again."""
         dice = self._dice(f"asked later {each.at} {each.name}")
-        can = each.name in _QUEUED and each.is_valid and not each.is_signal
+        can = each.name in QUEUED and each.is_valid and not each.is_signal
         if not can or dice.random() >= _ASKS_LATER:
             return each
         return replace(each, repeats=2, pause_s=dice.choice(_LATER_S))

@@ -117,7 +117,7 @@ def _without_a_trace(dice: random.Random, at: Occasions) -> Drawn:
     if dice.random() >= _NO_TRACE:
         return _NONE
     hour, share = dice.choice(at.hours), _ARRIVES + (1 - _ARRIVES) * dice.random()
-    death = Accident(_just_before(hour), DEATH, dice.choice(_AWAY_S), share)
+    death = Accident(just_before(hour), DEATH, dice.choice(_AWAY_S), share)
     looks = dice.choice((1, 2, 2, 4))
     return (death,), ((hour + 1.0, "look", "garbage 404"),) * looks
 
@@ -127,7 +127,7 @@ def _silence(dice: random.Random, at: Occasions) -> Drawn:
     is_keyed = "capture" in at.keyed and at.life_s > _SILENT_S
     if not at.instructions or not is_keyed or dice.random() >= _SILENCES:
         return _NONE
-    hour = _just_before(dice.choice(at.instructions).at)
+    hour = just_before(dice.choice(at.instructions).at)
     return (Accident(at=hour, kind="outage", lasts_s=_SILENT_S),), ()
 
 
@@ -151,7 +151,7 @@ def _pages(dice: random.Random, at: Occasions) -> tuple[Mishap, ...]:
     """Somebody on the way answers in the gateway's place, as if it were the gateway's own no."""
     if dice.random() >= _PAGED:
         return ()
-    hour = _just_before(dice.choice((0.0, dice.choice(at.hours))))
+    hour = just_before(dice.choice((0.0, dice.choice(at.hours))))
     return ((hour, dice.choice(("money", "money", "look")), f"garbage {dice.choice(_PAGES)}"),)
 
 
@@ -161,7 +161,7 @@ def _in_vain(dice: random.Random, at: Occasions) -> tuple[Mishap, ...]:
         return tuple((0.0, "money", name) for name in _LOST_ALL_THAT_TIME)
     if dice.random() >= _IN_VAIN:
         return ()
-    hour = _just_before(dice.choice((0.0, dice.choice(at.hours))))
+    hour = just_before(dice.choice((0.0, dice.choice(at.hours))))
     return tuple((hour, "money", name) for name in dice.choice(_REFUSED_LATER))
 
 
@@ -171,7 +171,7 @@ def _refused_late(dice: random.Random, at: Occasions) -> tuple[Mishap, ...]:
     hours = [hour for hour in wanted if 0 < at.due_s - hour < HOUR] + [at.due_s] * at.captures
     if dice.random() >= _REFUSED_LATE:
         return ()
-    return tuple((_just_before(hour), "money", "decline") for hour in hours)
+    return tuple((just_before(hour), "money", "decline") for hour in hours)
 
 
 def _astray(dice: random.Random, at: Occasions) -> tuple[Mishap, ...]:
@@ -190,5 +190,6 @@ def comes_back(dice: random.Random, guest: str) -> str:
     return "silent" if guest == "pass" and dice.random() < _NEVER_BACK else guest
 
 
-def _just_before(hour: float) -> float:
+def just_before(hour: float) -> float:
+    """When a mishap is ready for the calls of that hour."""
     return max(hour - _A_MOMENT_S, 0.0)

@@ -13,7 +13,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 from proof.asks import DAY, HOUR, Callers, Instruction
-from proof.coincidences import Mishap, Occasions, coincidences, comes_back
+from proof.coincidences import Mishap, Occasions, coincidences, comes_back, just_before
 from proof.company import adopts, duplicates, rules_of, strangers, taken_for_ours
 from proof.places import ABROAD, PLACES, Place
 from proof.plan import DEATH, Accident, Plan
@@ -277,7 +277,7 @@ class _Drawing:
             return ()
         return tuple(
             Accident(
-                at=max(dice.choice(hours) - 0.001, 0.0),
+                at=just_before(dice.choice(hours)),
                 kind=DEATH,
                 # The longest is past the hour by which an authorization has to be sent.
                 lasts_s=dice.choice((0.1, 5.0, 5.0, 60.0, 60.0, 1200.0)),
@@ -305,7 +305,7 @@ class _Drawing:
         for _ in range(dice.choice((1, 2, 2, 3))):
             at = at if dice.random() < 0.5 else dice.choice(hours)
             whom = "look" if dice.random() < _OF_LOOKS else "money"
-            drawn.append((max(at - 0.001, 0.0), whom, dice.choice(_MISHAPS[whom])))
+            drawn.append((just_before(at), whom, dice.choice(_MISHAPS[whom])))
         return tuple(sorted(drawn, key=lambda each: each[0]))
 
     def _keeps_waiting(self, instructions: Sequence[Instruction]) -> tuple[Mishap, ...]:
@@ -314,7 +314,7 @@ class _Drawing:
         upon = [first for first, second in pairs if 0 < second - first < _UPON_S]
         if not upon or self._dice("keeps waiting").random() >= _KEPT_WAITING:
             return ()
-        return ((max(upon[0] - 0.001, 0.0), "money", "delay 15"),)
+        return ((just_before(upon[0]), "money", "delay 15"),)
 
     def _bad_cards(self, instructions: Sequence[Instruction]) -> tuple[Mishap, ...]:
         """Where another card is given, often the first is declined, and some of the others too."""
@@ -323,7 +323,7 @@ class _Drawing:
         if len(cards) == 1 or dice.random() >= _BAD_CARDS:
             return ()
         bad = cards[: dice.randint(1, len(cards))]
-        return tuple((max(at - 0.001, 0.0), "money", "decline") for at in bad)
+        return tuple((just_before(at), "money", "decline") for at in bad)
 
     def _guest(self, *, calm: bool) -> str:
         drawn = self._dice("guest").choice(("pass", "pass", "fail", "away"))

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from typing import Any
 
-from proof.asks import AUTHORIZE_WITHIN_S, HOUR, since_beginning
+from proof.asks import AUTHORIZE_WITHIN_S, HOUR, QUEUED, since_beginning
 from proof.names import derived_key, derived_reference
 from proof.plan import DEATH, MANY_RUNS, WORKERS_HALT
 from proof.witness import DECIDED, Violation, Witness, given_names, own
@@ -26,7 +26,6 @@ _COMES_BACK_S = 900.0
 # What nobody can tell is asked for less and less often, up to every six hours.
 _PAUSES_GROW_AFTER = 15
 _TOO_MANY_REQUESTS = 429
-_QUEUED = frozenset({"adjust", "capture", "release", "authorize"})
 
 
 def more(seen: Witness) -> Iterable[Violation]:
@@ -196,7 +195,7 @@ def _in_order(seen: Witness, view: Json) -> Iterable[Violation]:
         (seen.sent_at[number], each)
         for number, each in enumerate(seen.plan.instructions)
         if number in seen.sent_at and (each.name, each.command_id) in names
-        if each.name in _QUEUED and given[each.command_id] == 1
+        if each.name in QUEUED and given[each.command_id] == 1
         if each not in again and not each.asks_later
     ]
     for (at, first), (later, second) in pairwise(sorted(sent, key=lambda pair: pair[0])):
@@ -213,7 +212,7 @@ def _answered_in_order(seen: Witness) -> Iterable[Violation]:
     served = [
         each
         for each in seen.told
-        if each.instruction.name in _QUEUED and given[each.instruction.command_id] == 1
+        if each.instruction.name in QUEUED and given[each.instruction.command_id] == 1
     ]
     # Who asks again has kept their turn.
     came = {each.command_id: seen.sent_at.get(n) for n, each in enumerate(seen.plan.instructions)}
@@ -243,7 +242,7 @@ def _ended_before_their_turn(seen: Witness, view: Json) -> Iterable[Violation]:
         if (each.name, each.command_id) == (last["kind"], last["command_id"])
     }
     for told in seen.told:
-        waited = told.error == "Closed" and told.instruction.name in _QUEUED
+        waited = told.error == "Closed" and told.instruction.name in QUEUED
         if waited and any(told.asked_at + 1 <= at <= told.at for at in ends):
             what = f"{told.instruction} was closed by {last['operation_id']}"
             yield Violation("X4", f"{what}, which came after it")

@@ -10,10 +10,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from proof.asks import AUTHORIZE_WITHIN_S, DAY, since_beginning
+from proof.laws_books import unknown_adjusts
 from proof.laws_shown import all_shown
 from proof.places import LOOK_UP_FOR_S
 from proof.plan import MANY_RUNS
-from proof.witness import A_MOMENT_S, DECIDED, FINAL, Violation, Witness, name_of
+from proof.witness import A_MOMENT_S, DECIDED, FINAL, UNREAD, Violation, Witness, name_of
 from proof.world.line import Exchange
 
 Json = Mapping[str, Any]
@@ -29,7 +30,7 @@ _DOES: Mapping[str, str] = {
 _REFUSED: Mapping[str, str] = {"capture_refused": "capture", "release_refused": "release"}
 _NOT_DONE = frozenset({"declined", "not_done"})
 # What the gateway refuses of its own accord; with two of these it has not read what was asked.
-_REFUSED_FROM, _SERVER_ERRORS, _UNREAD = 400, 500, frozenset({401, 403, 429})
+_REFUSED_FROM, _SERVER_ERRORS = 400, 500
 _UNAUTHORIZED = 401
 # The hours that a hold tells are to the second.
 _ABOUT_S = 1.0
@@ -128,12 +129,6 @@ def _declined_by_nobody(seen: Witness, view: Json) -> Iterator[Violation]:
         yield Violation("N2", f"{said[-1]['operation_id']} is declined, and by nobody")
 
 
-def _is_of_an_unknown_total(view: Json, operation: Json) -> bool:
-    adjusts = (each for each in view["operations"] if each["kind"] == "adjust")
-    asked = operation["requested_at"]
-    return any(each["decided_at"] is None or each["decided_at"] > asked for each in adjusts)
-
-
 def _refused_by_nobody(seen: Witness, view: Json) -> Iterator[Violation]:
     """What was lost is found, or sent again: nothing is called refused that nobody has refused."""
     if seen.resolved or _was_changed(seen) or seen.plan.has("cancel"):
@@ -155,7 +150,7 @@ def _refused_by_nobody(seen: Witness, view: Json) -> Iterator[Violation]:
         its = [e for e in seen.exchanges if e.operation in sent_as and first <= e.at <= last]
         was_declined = [e.fault for e in its] == ["decline"] and its[0].seen
         # What asks for more than is left, as a total is unknown, the gateway refuses as wrong.
-        if each["state"] == "not_done" and was_declined and not _is_of_an_unknown_total(view, each):
+        if each["state"] == "not_done" and was_declined and not any(unknown_adjusts(view, each)):
             yield Violation("N2", f"{each['operation_id']} was declined, and is not_done")
         if not any(map(_is_refusal, its)):
             yield Violation("N2", f"{each['operation_id']} is {each['state']}, by nobody's word")
@@ -187,7 +182,7 @@ def _was_refused(seen: Witness, its: Iterable[Exchange]) -> bool:
 def _is_refusal(each: Exchange) -> bool:
     status = each.own_status
     of_its_own = status is not None and _REFUSED_FROM <= status < _SERVER_ERRORS
-    return each.fault in {"decline", "stay_pending"} or (of_its_own and status not in _UNREAD)
+    return each.fault in {"decline", "stay_pending"} or (of_its_own and status not in UNREAD)
 
 
 def _was_changed(seen: Witness) -> bool:

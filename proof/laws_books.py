@@ -220,7 +220,7 @@ def _plan_of(seen: Witness, view: Json) -> Iterator[Violation]:
     releases = [each for each in by_plan if each["kind"] == "release"]
     # A person may say of an earlier run's capture what that one knew to be held.
     for each in [] if seen.resolved and seen.made_again else captures:
-        for adjust in _unknown_adjusts(view, each):
+        for adjust in unknown_adjusts(view, each):
             if each["amount"]["amount_minor"] > adjust["amount"]["amount_minor"]:
                 what = (
                     f"{each['amount']['amount_minor']} while {adjust['operation_id']} was unknown"
@@ -359,13 +359,13 @@ def _takes_what_was_to_be_freed(view: Json) -> Iterator[Violation]:
             yield Violation("P9", f"by its plan {what}")
 
 
-def _unknown_adjusts(view: Json, capture: Json) -> Iterator[Json]:
-    """The adjusts whose outcome nobody knew when a capture was asked for."""
+def unknown_adjusts(view: Json, operation: Json) -> Iterator[Json]:
+    """The adjusts whose outcome nobody knew when an operation was asked for."""
     for each in view["operations"]:
-        if each["operation_id"] == capture["operation_id"]:
+        if each["operation_id"] == operation["operation_id"]:
             return
         is_open = each["decided_at"] is None or moment(each["decided_at"]) > moment(
-            capture["requested_at"]
+            operation["requested_at"]
         )
         if each["kind"] == "adjust" and is_open:
             yield each

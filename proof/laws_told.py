@@ -14,7 +14,7 @@ from proof.laws_kept import as_vouched
 from proof.laws_shown import all_shown
 from proof.names import derived_key, derived_reference
 from proof.plan import DEATH, MANY_RUNS, WORKERS_HALT
-from proof.witness import DECIDED, FINAL, Told, Violation, Witness, given_names, name_of
+from proof.witness import DECIDED, FINAL, UNREAD, Told, Violation, Witness, given_names, name_of
 from proof.world.line import Exchange
 
 Json = Mapping[str, Any]
@@ -36,7 +36,7 @@ _UNREAD_FOR_S = 15.0
 _KEEPS_NAMES = frozenset({"payroc", "sibs"})
 # Whoever waits in vain for their own wish waits for no longer.
 _LONG_S = 60.0
-_REFUSED, _UNREAD = 400, frozenset({401, 403, 429})
+_REFUSED = 400
 # A first try goes on for longer than this while nothing has been sent.
 _AT_ONCE_S = 8.0
 # By then the first try of an operation is over, and what is not decided is unknown.
@@ -259,7 +259,7 @@ def _unknown_for_a_reason(seen: Witness) -> Iterator[Violation]:
 
 def _was_only_looked_for(its: Iterable[Exchange], seconds: float) -> bool:
     """Whether nothing but looks has left at once, of which the gateway has turned none away."""
-    looks = all(each.operation == "look_up" and each.status not in _UNREAD for each in its)
+    looks = all(each.operation == "look_up" and each.status not in UNREAD for each in its)
     return looks and seconds < _AT_ONCE_S
 
 

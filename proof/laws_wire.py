@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from proof.asks import DAY, HOUR, since_beginning
 from proof.plan import DEATH, MANY_RUNS, WORKERS_HALT, Plan
-from proof.witness import A_MOMENT_S, Json, Violation, Witness
+from proof.witness import A_MOMENT_S, UNREAD, Json, Violation, Witness
 from proof.world.line import Exchange
 from proof.world.loop import BEGINNING
 
@@ -19,8 +19,6 @@ _What = tuple[str, str, bytes, str | None]
 _MONEY = frozenset({"authorize", "adjust", "capture", "release"})
 # What belongs to the call that follows it.
 _BESIDE = frozenset({"token", "order"})
-# The gateway says that it has done nothing: with these it has not read what was asked.
-_UNREAD = frozenset({401, 403, 429})
 _SERVER_ERRORS, _UNAUTHORIZED = 500, 401
 _REFUSED_TWICE = 2
 # What was on its way when a run was made again, or ended, is over by then.
@@ -164,7 +162,7 @@ def _is_guarded(seen: Witness, number: int) -> bool:
             continue
         if _has_told(before):
             return True
-        again = before.operation == this.operation and before.status in _UNREAD and before.seen
+        again = before.operation == this.operation and before.status in UNREAD and before.seen
         # Sent once more with fresh credentials; or by an attempt that nobody waits for any more.
         if not again and before.at < this.at - _BESIDE_IT_S:
             return False
@@ -174,7 +172,7 @@ def _is_guarded(seen: Witness, number: int) -> bool:
 def _has_told(look: Exchange) -> bool:
     """Whether somebody has looked, and was neither turned away at the door nor told of trouble."""
     status = look.status or _SERVER_ERRORS
-    told = look.seen and status not in _UNREAD and status < _SERVER_ERRORS
+    told = look.seen and status not in UNREAD and status < _SERVER_ERRORS
     return look.operation == "look_up" and told
 
 
@@ -308,7 +306,7 @@ def _looked_too_soon(seen: Witness) -> Iterator[Violation]:
         if before.operation not in _MONEY or each.operation != "look_up":
             continue
         alone = not any(before.at < at <= each.at + A_MOMENT_S for at in comes)
-        if before.status in _UNREAD and alone and _is_too_soon(before, each.at, seen.plan.skew_s):
+        if before.status in UNREAD and alone and _is_too_soon(before, each.at, seen.plan.skew_s):
             pause, asked = each.at - before.at, before.retry_after
             yield Violation("W7", f"a look came {pause:.0f} s after a 429 for {asked}")
 
@@ -379,7 +377,7 @@ def _may_go_again(seen: Witness, before: Exchange, at: float) -> bool:
 
 def _has_surely_done_nothing(before: Exchange) -> bool:
     # A decline is an answer: whoever asks again does so in another instruction.
-    return before.fault in {"refused", "decline"} or (before.seen and before.status in _UNREAD)
+    return before.fault in {"refused", "decline"} or (before.seen and before.status in UNREAD)
 
 
 def _again(

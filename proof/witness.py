@@ -17,6 +17,8 @@ Json = Mapping[str, Any]
 #: The states of a hold that is over, and of an operation that nothing can change by itself.
 FINAL = frozenset({"captured", "released", "expired", "abandoned"})
 DECIDED = frozenset({"done", "declined", "not_done"})
+#: The gateway says that it has done nothing: with these it has not read what was asked.
+UNREAD = frozenset({401, 403, 429})
 #: The books' stamps and ours are rounded.
 A_MOMENT_S = 0.002
 

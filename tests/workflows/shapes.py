@@ -6,9 +6,6 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
-from temporalio.api.common.v1 import WorkflowExecution
-from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
-
 from tests.workflows.elsewhere import existing, made_elsewhere
 from tests.workflows.gateways import ASKING
 from tests.workflows.guests import asked, presses
@@ -181,15 +178,7 @@ async def reset(stack: Stack) -> Reserved:
     reserved = await captured(stack)
     await reserved.ended()
     run = await reserved.handle.describe()
-    execution = WorkflowExecution(workflow_id=reserved.handle.id, run_id=run.run_id)
-    request = ResetWorkflowExecutionRequest(
-        namespace=stack.client.namespace,
-        workflow_execution=execution,
-        reason="an operator's reset",
-        workflow_task_finish_event_id=4,
-        request_id=run.run_id,
-    )
-    await stack.client.workflow_service.reset_workflow_execution(request)
+    await stack.reset(run.id, str(run.run_id), 4)
     return reserved
 
 

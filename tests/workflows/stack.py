@@ -11,7 +11,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from temporalio.api.common.v1 import Payload
+from temporalio.api.common.v1 import Payload, WorkflowExecution
+from temporalio.api.enums.v1 import ResetReapplyExcludeType
+from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from temporalio.client import (
     Client,
     WithStartWorkflowOperation,
@@ -41,6 +43,10 @@ TOKEN = "2967530000000003"
 Json = dict[str, Any]
 _QUERY_WITHIN = timedelta(seconds=1)
 _QUERIES_MAX = 8
+_MESSAGES = (
+    ResetReapplyExcludeType.RESET_REAPPLY_EXCLUDE_TYPE_SIGNAL,
+    ResetReapplyExcludeType.RESET_REAPPLY_EXCLUDE_TYPE_UPDATE,
+)
 
 
 def usd(amount_minor: int) -> Json:
@@ -159,6 +165,24 @@ class Stack:
     def elsewhere(self) -> Stack:
         """The same stack on a task queue of its own, which nobody works on yet."""
         return replace(self, task_queue=f"test-{uuid.uuid4().hex}")
+
+    async def reset(self, id_: str, run_id: str, point: int, *, bare: bool = False) -> str:
+        """An operator's reset of a run to a point, without its messages since if it is bare.
+
+        Returns:
+            The new run's id.
+        """
+        answer = await self.client.workflow_service.reset_workflow_execution(
+            ResetWorkflowExecutionRequest(
+                namespace=self.client.namespace,
+                workflow_execution=WorkflowExecution(workflow_id=id_, run_id=run_id),
+                reason="an operator's reset",
+                workflow_task_finish_event_id=point,
+                request_id=f"{run_id}-{point}-{bare}",
+                reset_reapply_exclude_types=_MESSAGES if bare else (),
+            )
+        )
+        return answer.run_id
 
     def worker(self, **options: Any) -> Worker:
         """Another worker of this stack's queue."""

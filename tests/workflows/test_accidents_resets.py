@@ -12,15 +12,13 @@ import contextlib
 from datetime import timedelta
 
 import pytest
-from temporalio.api.common.v1 import WorkflowExecution
-from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from temporalio.service import RPCError
 
 from tests.workflows.checks import adds_up, agrees
 from tests.workflows.gateways import PLACES, Place, everywhere, of
 from tests.workflows.shapes import OTHER_CARD
 from tests.workflows.stack import Json, Reserved, Stack
-from tests.workflows.test_resets import NO_MESSAGES, points, reset
+from tests.workflows.test_resets import points, reset
 
 DEADLINE = timedelta(days=6, hours=12, minutes=1)
 SHOWN = tuple(place for place in PLACES if place.can.shows_later and place.gateway != "payroc")
@@ -29,16 +27,7 @@ SHOWN = tuple(place for place in PLACES if place.can.shows_later and place.gatew
 async def reset_to(stack: Stack, reserved: Reserved, point: int, *, bare: bool = True) -> Reserved:
     """Reset to a point, and leave out every message since if it is to be bare; the new run."""
     run = await reserved.handle.describe()
-    await stack.client.workflow_service.reset_workflow_execution(
-        ResetWorkflowExecutionRequest(
-            namespace=stack.client.namespace,
-            workflow_execution=WorkflowExecution(workflow_id=run.id, run_id=run.run_id),
-            reason="an operator's reset",
-            workflow_task_finish_event_id=point,
-            request_id=f"{run.run_id}-{point}",
-            reset_reapply_exclude_types=NO_MESSAGES if bare else (),
-        )
-    )
+    await stack.reset(run.id, str(run.run_id), point, bare=bare)
     anew = Reserved(stack, stack.client.get_workflow_handle(run.id))
     stack.opened[:] = [each for each in stack.opened if each.handle.id != run.id]
     stack.opened.append(anew)

@@ -15,8 +15,6 @@ from collections.abc import Awaitable, Callable, Iterable
 from datetime import timedelta
 
 import pytest
-from temporalio.api.common.v1 import WorkflowExecution
-from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from temporalio.client import WorkflowExecutionStatus, WorkflowUpdateFailedError
 from temporalio.common import SearchAttributeKey
 from temporalio.service import RPCError
@@ -30,7 +28,7 @@ from tests.workflows.stack import Json, Reserved, Stack
 from tests.workflows.test_accidents_resets import reset_to
 from tests.workflows.test_accidents_started_again import ONE_OF_EACH
 from tests.workflows.test_guest import A_QUARTER
-from tests.workflows.test_resets import NO_MESSAGES, points
+from tests.workflows.test_resets import points
 
 Life = Callable[[Stack, Place], Awaitable[Reserved]]
 KEYLESS = tuple(place for place in ONE_OF_EACH if place.gateway != "payroc")
@@ -98,17 +96,8 @@ LOST = (*map(lost, ("authorize", "capture", "release")), another_card)
 async def reset(
     stack: Stack, reserved: Reserved, run_id: str, point: int, *, bare: bool
 ) -> Reserved:
-    answer = await stack.client.workflow_service.reset_workflow_execution(
-        ResetWorkflowExecutionRequest(
-            namespace=stack.client.namespace,
-            workflow_execution=WorkflowExecution(workflow_id=reserved.handle.id, run_id=run_id),
-            reason="an operator's reset",
-            workflow_task_finish_event_id=point,
-            request_id=f"{run_id}-{point}-{bare}",
-            reset_reapply_exclude_types=NO_MESSAGES if bare else (),
-        )
-    )
-    handle = stack.client.get_workflow_handle(reserved.handle.id, run_id=answer.run_id)
+    made = await stack.reset(reserved.handle.id, run_id, point, bare=bare)
+    handle = stack.client.get_workflow_handle(reserved.handle.id, run_id=made)
     return Reserved(stack, handle)
 
 

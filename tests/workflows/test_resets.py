@@ -13,9 +13,7 @@ from datetime import timedelta
 
 import pytest
 from temporalio import workflow
-from temporalio.api.common.v1 import WorkflowExecution
-from temporalio.api.enums.v1 import EventType, ResetReapplyExcludeType
-from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
+from temporalio.api.enums.v1 import EventType
 from temporalio.service import RPCError
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
@@ -24,10 +22,6 @@ from tests.workflows.checks import A_BUG_SINCE_MENDED, adds_up, agrees, never_st
 from tests.workflows.stack import Json, Reserved, Stack, usd
 
 Life = Callable[[Stack], Awaitable[Reserved]]
-NO_MESSAGES = (
-    ResetReapplyExcludeType.RESET_REAPPLY_EXCLUDE_TYPE_SIGNAL,
-    ResetReapplyExcludeType.RESET_REAPPLY_EXCLUDE_TYPE_UPDATE,
-)
 EIGHT_DAYS_S = 8 * 24 * 3600
 
 
@@ -71,18 +65,8 @@ async def points(reserved: Reserved) -> list[int]:
 
 async def reset(stack: Stack, reserved: Reserved, run_id: str, point: int, *, bare: bool) -> Json:
     """Reset a run that has ended, and wait for the end of the new one."""
-    execution = WorkflowExecution(workflow_id=reserved.handle.id, run_id=run_id)
-    answer = await stack.client.workflow_service.reset_workflow_execution(
-        ResetWorkflowExecutionRequest(
-            namespace=stack.client.namespace,
-            workflow_execution=execution,
-            reason="an operator's reset",
-            workflow_task_finish_event_id=point,
-            request_id=f"{run_id}-{point}-{bare}",
-            reset_reapply_exclude_types=NO_MESSAGES if bare else (),
-        )
-    )
-    anew = stack.client.get_workflow_handle(reserved.handle.id, run_id=answer.run_id)
+    made = await stack.reset(reserved.handle.id, run_id, point, bare=bare)
+    anew = stack.client.get_workflow_handle(reserved.handle.id, run_id=made)
     # A task that brings nothing is completed without our code, so a reset to a point where the run
     # only waited shows with the next message; most are closed before it arrives.
     with contextlib.suppress(RPCError):
@@ -187,16 +171,7 @@ async def test_a_reset_of_an_open_hold_neither_authorizes_again_nor_forgets_it(
     reserved, before = await stack.start()
     description = await reserved.handle.describe()
     [first, *_] = await points(reserved)
-    execution = WorkflowExecution(workflow_id=reserved.handle.id, run_id=description.run_id)
-    await stack.client.workflow_service.reset_workflow_execution(
-        ResetWorkflowExecutionRequest(
-            namespace=stack.client.namespace,
-            workflow_execution=execution,
-            reason="an operator's reset",
-            workflow_task_finish_event_id=first,
-            request_id=description.run_id,
-        )
-    )
+    await stack.reset(reserved.handle.id, description.run_id, first)
     hold = await reserved.update("authorized")
     assert (hold["state"], hold["payment_id"]) == ("authorized", before["payment_id"])
 
