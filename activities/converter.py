@@ -35,7 +35,12 @@ class WithoutTraces(DefaultFailureConverter):
     def to_failure(
         self, exception: BaseException, payload_converter: PayloadConverter, failure: Failure
     ) -> None:
-        super().to_failure(exception, payload_converter, failure)
+        # Not even formatted: that reads the source of each frame, for every refusal.
+        trace, exception.__traceback__ = exception.__traceback__, None
+        try:
+            super().to_failure(exception, payload_converter, failure)
+        finally:
+            exception.__traceback__ = trace
         failure.stack_trace = ""
 
 

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from proof.asks import since_beginning
+from proof.excuses import was_vouched_for
 from proof.laws_shown import all_shown
 from proof.names import ELSEWHERE, derived_key, derived_reference
 from proof.plan import DEATH, MANY_RUNS, WORKERS_HALT
@@ -29,8 +30,6 @@ _EFFECTS: Mapping[str, Mapping[str, str]] = {
 
 # By then a gateway has booked all that was on its way to it, and has been asked.
 _BOOKED_S = 900.0
-# A look that guards a call comes at once before it.
-_AT_ONCE_S = 1.0
 # A look that tells nothing is followed by another after twice the time.
 _LATER = 3
 # With these an answer comes, if late.
@@ -146,7 +145,7 @@ def _taken_over_for_another(seen: Witness) -> Iterable[Violation]:
     A run before this one may have changed its amount, as far as can be known.
     """
     plan = seen.plan
-    if plan.adopts not in _NEVER_TAKEN_OVER or _was_vouched_for(seen):
+    if plan.adopts not in _NEVER_TAKEN_OVER or was_vouched_for(seen):
         return
     again = any(plan.has(kind) for kind in MANY_RUNS)
     abroad = {
@@ -159,14 +158,6 @@ def _taken_over_for_another(seen: Witness) -> Iterable[Violation]:
         if taken and (taken in abroad or not again):
             yield Violation("G6", f"a hold made elsewhere, {plan.adopts}, was taken over")
             return
-
-
-def _was_vouched_for(seen: Witness) -> bool:
-    """Whether a person has said what became of an authorization."""
-    words = (
-        told.instruction.body or {} for told in seen.told if told.instruction.name == "resolve"
-    )
-    return any(str(word.get("operation_id")).startswith("authorize") for word in words)
 
 
 def _was_free_to_take(seen: Witness) -> bool:
@@ -184,15 +175,18 @@ def _told_of_others(seen: Witness, view: Json) -> Iterable[Violation]:
     shows = shows and not any(book["refunded_minor"] for book in seen.books)
     if not shows or view["closed_at"] is None or "external_change" in seen.attentions:
         return
-    # Just what was to be taken, and taken: nothing shows by whom.
+    # Just what was to be taken, and taken, at once or in parts: nothing shows by whom.
     ours = {
         each["amount"]["amount_minor"]
         for each in view["operations"]
         if each["kind"] == "capture" and each["state"] == "done"
     }
-    for effect in _of_others(seen):
-        minor, took = effect["amount_minor"], effect["kind"] == "capture"
-        if took and effect["at"] < view["closed_at"] and minor not in ours:
+    taken = [e for e in _of_others(seen) if e["kind"] == "capture" and e["at"] < view["closed_at"]]
+    if sum(effect["amount_minor"] for effect in taken) in ours:
+        return
+    for effect in taken:
+        minor = effect["amount_minor"]
+        if minor not in ours:
             yield Violation("G2", f"others took {minor}, and nobody was told")
 
 
@@ -241,9 +235,11 @@ def _on_top_of_others(seen: Witness) -> Iterable[Violation]:
     for each in seen.exchanges if hours else ():
         if each.operation != "capture":
             continue
-        looks = [e for e in seen.exchanges[: each.number - 1] if e.operation == "look_up"]
-        guards = [e.at for e in looks if e.at > each.at - _AT_ONCE_S and e.seen and not e.fault]
-        before = max((e.at for e in looks if e.at <= each.at - _AT_ONCE_S), default=0.0)
+        earlier = seen.exchanges[: each.number - 1]
+        looks = [e for e in earlier if e.operation == "look_up" and each.path.startswith(e.path)]
+        # What another activity saw, a person is told of: what was asked for goes on meanwhile.
+        guards = [e.at for e in looks if e.at > each.at - A_MOMENT_S and e.seen and not e.fault]
+        before = max((e.at for e in looks if e.at <= each.at - A_MOMENT_S), default=0.0)
         if guards and any(before < at < guards[0] - A_MOMENT_S for at in hours):
             what = f"at {each.at:.0f} s a capture was sent"
             yield Violation("G9", f"{what}, and the look before it has shown one of others'")

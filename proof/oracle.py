@@ -12,6 +12,14 @@ from collections.abc import Iterable, Sequence
 from itertools import combinations
 
 from proof.asks import HOUR, deadline_s, minor_of, seconds_of, since_beginning
+from proof.excuses import (
+    is_about_gone,
+    is_left_to_a_person,
+    is_out_of_sight,
+    is_split_over_two_cards,
+    took_over_what_it_cannot_read,
+    was_told_of_another_card,
+)
 from proof.laws import more
 from proof.laws_alarms import of_the_alarms
 from proof.laws_books import of_the_books
@@ -72,7 +80,7 @@ def judge(seen: Witness) -> list[Violation]:
 
 def _money(seen: Witness) -> Iterable[Violation]:
     plan = seen.plan
-    if _is_split_over_two_cards(seen):
+    if is_split_over_two_cards(seen):
         return
     ours = [book for book in seen.books if book["state"] != "declined"]
     yield from _twice(ours, seen)
@@ -140,12 +148,6 @@ def _was_restarted_unseen(seen: Witness) -> bool:
     """
     both = seen.plan.has("second_cluster") or seen.plan.has("terminate_and_start")
     return both and "authorize" not in seen.plan.place.keyed
-
-
-def _is_split_over_two_cards(seen: Witness) -> bool:
-    """Two clusters of which one was given another card: they share not even the reference."""
-    gave = any(each.name == "authorize" for each in seen.plan.instructions)
-    return gave and seen.plan.has("second_cluster")
 
 
 def _captures_wanted(
@@ -263,8 +265,8 @@ def _end(seen: Witness) -> Iterable[Violation]:
     open_ones = [
         book
         for book in seen.books
-        if book["state"] == "open" and not _is_about_gone(seen, book)
-        if not (_is_left_to_a_person(seen, book) or _is_out_of_sight(seen, book))
+        if book["state"] == "open" and not is_about_gone(seen, book)
+        if not (is_left_to_a_person(seen, book) or is_out_of_sight(seen, book))
     ]
     forgotten = plan.has("terminate")
     if view is None:
@@ -276,12 +278,13 @@ def _end(seen: Witness) -> Iterable[Violation]:
         return
     if seen.is_open:
         # Whoever was told of a hold that is not there asks for ever, and people all the while.
-        if plan.heals_at is not None and not seen.was_lied_to:
+        excused = seen.was_lied_to or took_over_what_it_cannot_read(seen)
+        if plan.heals_at is not None and not excused:
             yield Violation("L4", f"still {view['state']} long after everything has healed")
         elif not seen.attentions:
             yield Violation("L2", "the gateway never came back, and nobody was told")
         return
-    excused = _is_split_over_two_cards(seen) or _was_told_of_another_card(seen)
+    excused = is_split_over_two_cards(seen) or was_told_of_another_card(seen)
     if open_ones and not excused and not seen.was_lied_to:
         yield Violation("L1", f"closed as {view['state']}, and {len(open_ones)} holds are open")
     if view["state"] not in FINAL:
@@ -292,93 +295,26 @@ def _end(seen: Witness) -> Iterable[Violation]:
     yield from _lapsed(seen)
 
 
-def _is_about_gone(seen: Witness, book: Json) -> bool:
-    """Whether the bank's own clock is all that keeps it: the run has seen it lapse."""
-    if seen.view is None or seen.view["state"] != "expired":
-        return False
-    lapses = since_beginning(book["effects"][0]["at"]) - seen.plan.skew_s + seen.plan.life_s
-    if seen.view["expiry_source"] == "rule":
-        # The bank's own is the account's; of a scheme's shorter rule it knows nothing.
-        lapses = min(lapses, since_beginning(seen.view["expires_at"]))
-    # A hold is taken to age from when it was asked for; the gateway may have heard of it later.
-    placed = [each for each in seen.exchanges if each.operation == "authorize"]
-    late = max((each.arrived_at - each.at for each in placed if each.arrived_at), default=0.0)
-    return lapses <= since_beginning(seen.view["closed_at"]) + abs(seen.plan.skew_s) + late
-
-
-def _is_left_to_a_person(seen: Witness, book: Json) -> bool:
-    """Whether it is a second hold that the gateway would not free, and a person was told of it."""
-    view = seen.view
-    if view is None or "external_change" not in seen.attentions:
-        return False
-    second = book["payment_id"] != view["payment_id"]
-    return second and any(
-        each["kind"] == "release" and each["state"] in {"declined", "not_done"}
-        for each in view["operations"]
-        if each["payment_id"] == book["payment_id"]
-    )
-
-
-def _is_out_of_sight(seen: Witness, book: Json) -> bool:
-    """Whether another run has placed it, and this one never looks for what is beside its own.
-
-    Where no key guards it, what two runs have placed is seen once the gateway has booked it: not
-    where all was freed before, or where the card was declined to this run, and another one given.
-    """
-    view, place = seen.view, seen.plan.place
-    again = any(seen.plan.has(kind) for kind in MANY_RUNS)
-    if view is None or not (view["authorized_at"] and view["closed_at"]):
-        return False
-    if "authorize" in place.keyed or not again:
-        return False
-    held_s = since_beginning(view["closed_at"]) - since_beginning(view["authorized_at"])
-    declined = {
-        each["reference"]
-        for each in view["operations"]
-        if (each["kind"], each["state"]) == ("authorize", "declined")
-    }
-    is_second = book["payment_id"] != view["payment_id"]
-    return is_second and (held_s < place.processing_s or book["reference"] in declined)
-
-
-def _was_told_of_another_card(seen: Witness) -> bool:
-    """Whether a person was told that a run before this one may hold all the same.
-
-    Where the first card's refusal has left nothing at the gateway, nobody can know of the other;
-    nor where the store was set back to that refusal, after which nothing was asked and answered.
-    """
-    gave = any(each.name == "authorize" for each in seen.plan.instructions)
-    # Or it holds on the very card that was refused to this run.
-    was_refused = seen.view is not None and seen.view["state"] == "abandoned"
-    again = any(seen.plan.has(kind) for kind in MANY_RUNS)
-    shown = any(book["state"] == "declined" for book in seen.books)
-    back_at = min(seen.restored_at, default=0.0)
-    asked = not seen.restored_at or any(
-        e.at > back_at and e.seen and not e.fault for e in seen.exchanges
-    )
-    could_know = shown and asked
-    was_told = (gave or was_refused) and "external_change" in seen.attentions
-    return again and (was_told or (gave and not could_know))
-
-
-def _figures(seen: Witness) -> set[int]:
+def _figures(books: Sequence[Json]) -> set[int]:
     """What may be shown as taken: where money was given back, a capture may look like none."""
-    effects = [effect for book in seen.books for effect in book["effects"]]
+    effects = [effect for book in books for effect in book["effects"]]
     taken = [each["amount_minor"] for each in effects if each["kind"] == "capture"]
-    refunded = sum(book["refunded_minor"] for book in seen.books)
+    refunded = sum(book["refunded_minor"] for book in books)
     some = {sum(chosen) for n in range(len(taken)) for chosen in combinations(taken, n)}
     return {sum(taken), sum(taken) - refunded, *(some if refunded else ())}
 
 
 def _agrees(seen: Witness, view: Json) -> Iterable[Violation]:
     """The hold says at its end what the books say, unless a person was told that it may not."""
-    if _is_split_over_two_cards(seen):
+    if is_split_over_two_cards(seen):
         return
     # Of two clusters one may have ended before the other has gone on.
     said = [each["captured"]["amount_minor"] for each in (view, *seen.views) if each]
     # Who has had their word on a hold that others have taken from has looked at the portal.
     vouched = seen.plan.has("lie") or (seen.resolved and seen.plan.has("portal"))
-    if not _figures(seen) & {*said} and not _was_told_of_it(seen) and not vouched:
+    in_sight = [book for book in seen.books if not is_out_of_sight(seen, book)]
+    figures = _figures(seen.books) | _figures(in_sight)
+    if not figures & {*said} and not _was_told_of_it(seen) and not vouched:
         taken = sum(book["captured_minor"] for book in seen.books)
         yield Violation("R1", f"{taken} were captured, and the hold says {said[0]}")
     unknown = [each for each in view["operations"] if each["state"] in {"sent", "unknown"}]

@@ -42,6 +42,8 @@ _TELLS_IN_TIME = "tells in time what is known"
 _LOOKS_BESIDE = "looks beside an attempt that is called off"
 # And those that found the hold lapsed, and never came to rest before.
 _TELLS_OF_WHAT_LAPSED = "tells of what an earlier run may have taken of a lapsed hold"
+# And those that ended with what was shown while it was time to look for a second hold.
+_LOOKS_FOR_OTHERS_FIRST = "looks for a second hold before it ends with what is shown"
 _AGAIN = " What is asked again under its own command_id is looked up and not done twice"
 
 
@@ -160,6 +162,10 @@ class Comparison:
         record = self._record
         if record.external is None or record.has_attention(AttentionReason.EXTERNAL_CHANGE):
             return
+        others_at = record.others_at
+        is_time = others_at is not None and others_at <= self._waiting.now
+        if is_time and workflow.patched(_LOOKS_FOR_OTHERS_FIRST):
+            return  # what is shown may be the end, after which nobody looks for a second hold
         if self._courier.was_reset:
             adopt(record, record.external)
         else:

@@ -24,6 +24,9 @@ from workflows.waiting import Waiting
 #: In these states something is held, or was taken of it.
 HOLDS = frozenset({PaymentState.OPEN, PaymentState.CAPTURED})
 
+# Runs that took another hold over, with what was known of theirs, replay as they were.
+_IS_ANOTHER_HOLD = "what was known of one hold is not said of another"
+
 
 class Others:
     """Works for `Keeper`, where an authorization was not guarded by a key."""
@@ -105,3 +108,5 @@ class Others:
         record.placed(shown, record.authorized_at or workflow.now())
         if not record.is_as_shown(shown):
             record.external = shown
+        elif record.external is not None and workflow.patched(_IS_ANOTHER_HOLD):
+            record.external = None  # it was of the hold that is released now
