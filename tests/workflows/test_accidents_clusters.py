@@ -26,7 +26,9 @@ from tests.workflows.checks import adds_up, agrees
 from tests.workflows.gateways import PLACES, SEVERAL, Place, everywhere
 from tests.workflows.patience import tell
 from tests.workflows.stack import Json, Reserved, Stack, our_client
+from tests.workflows.test_accidents_resets import reset_to, told
 from tests.workflows.test_accidents_started_again import ONE_OF_EACH, again
+from tests.workflows.test_resets import points
 from worker import setup
 from worker.embedded import EmbeddedTemporal
 
@@ -36,6 +38,8 @@ KEYLESS = [place for place in ONE_OF_EACH if "authorize" not in place.can.idempo
 #: The requests of an authorization: how their paths end.
 ORDER = {"sibs": "/payments", "xmoney": "/order", "payroc": "/payments", "stax": "/charge"}
 PURCHASE = {"sibs": "/token/purchase"}
+#: By then a second hold is to be looked for: the accounts book within a second.
+_BOOKED_S = 2.5
 
 
 @dataclass
@@ -203,6 +207,60 @@ async def test_started_again_while_the_first_is_on_its_way_one_hold_is_left(
         once_captured(await stack.books(place.gateway), 60_00)
 
     await everywhere(at, [place for place in ONE_OF_EACH if place.gateway in ends])
+
+
+async def test_what_was_known_of_one_hold_is_not_said_of_the_one_that_takes_its_place(
+    here: Cluster,
+) -> None:
+    stack = here.stack
+
+    async def at(place: Place) -> None:
+        request = stack.request(**place.request())
+        first = await here.begins(request, place, ORDER[place.gateway])
+        await first.handle.terminate("an operator's mistake")
+        second = await again(stack, first, request)
+        before = await second.update("authorized", {"request": request})
+        await second.handle.terminate("the same mistake")
+        stack.simulator.bank.release(place.gateway, before["payment_id"], key="by hand")
+        third = await again(stack, first, request)
+        await tell(third, "authorized", {"request": request})
+        here.lets_go(place)
+        book = await until_agreed(stack, place, third)
+        hold = await third.update("acknowledge")
+        assert (hold["state"], hold["payment_id"]) == ("authorized", book["payment_id"])
+        await third.update("release", OUT)
+        agrees(await third.ended(), await stack.book_of(hold))
+        assert await standing(stack, place) == []
+
+    await everywhere(at, [place for place in KEYLESS if place.can.shows_later])
+
+
+async def test_a_second_hold_is_looked_for_before_what_is_shown_is_the_end(here: Cluster) -> None:
+    stack = here.stack
+
+    async def at(place: Place) -> None:
+        request = stack.request(**place.request())
+        first = await here.begins(request, place, ORDER[place.gateway])
+        await first.handle.terminate("an operator's mistake")
+        second = await again(stack, first, request)
+        hold = await second.update("authorized", {"request": request})
+        await stack.fault("look_up", "error_before", gateway=place.gateway, times=100)
+        third = await reset_to(stack, second, (await points(second))[-1])
+        here.lets_go(place)
+        async with asyncio.timeout(5):
+            while len(await standing(stack, place)) == 1:
+                await asyncio.sleep(0.01)
+        amount = {"amount_minor": 100_00, "key": "by hand"}
+        stack.simulator.bank.capture(place.gateway, hold["payment_id"], **amount)
+        await asyncio.sleep(_BOOKED_S)
+        await stack.no_more_faults()
+        assert "two holds" in (await told(third))["attention"]["detail"]
+        await third.update("acknowledge")
+        assert (await third.ended())["state"] == "captured"
+        [book] = await standing(stack, place)
+        assert book["payment_id"] == hold["payment_id"]
+
+    await everywhere(at, [place for place in KEYLESS if place.can.shows_later])
 
 
 @pytest.mark.parametrize("ends", [ORDER, PURCHASE, {}], ids=["order", "purchase", "at once"])
