@@ -46,7 +46,7 @@ _STOPPED = 130
 _WIDTH, _NAME = 100, 28
 # A scenario makes many small objects that live as long as it does: looking for cycles after every
 # few hundred costs a tenth of the time. What it leaves behind is put away when it is over.
-_GARBAGE_AFTER = 200_000
+_GARBAGE_AFTER, _YOUNG = 200_000, 1
 
 #: A scenario to play: a seed and where, or all of it.
 Named = tuple[int, str | None] | Plan
@@ -133,7 +133,8 @@ def some(named: Sequence[Named]) -> Tally:
                 tally.lose(plan, "L4", f"it does not end within {_SCENARIO_S_MAX} s of a core")
             except Exception as error:  # noqa: BLE001 - a world that breaks is a find like any other
                 tally.lose(plan, "L6", f"the world broke: {type(error).__name__}: {error}")
-            gc.collect(1)
+            gc.collect(_YOUNG)
+        gc.collect()  # Caches keep a scenario for some time.
     tally.cpu_s = time.process_time() - began
     return tally
 
@@ -141,30 +142,32 @@ def some(named: Sequence[Named]) -> Tally:
 @contextmanager
 def _rarely_collecting() -> Generator[None]:
     before = gc.get_threshold()
-    gc.freeze()
     gc.set_threshold(_GARBAGE_AFTER)
     try:
         yield
     finally:
         gc.set_threshold(*before)
-        gc.unfreeze()
 
 
 def many(named: Iterable[Named], jobs: int) -> Iterator[Tally]:
     """Play seeds in processes of their own, and give the figures as they come."""
     source = iter(named)
     chunks = iter(lambda: list(islice(source, _CHUNK)), [])
-    pool = ProcessPoolExecutor(jobs, get_context("spawn"), initializer=_leave_to_the_parent)
+    pool = ProcessPoolExecutor(jobs, get_context("spawn"), initializer=_begin_a_process)
     try:
         yield from pool.map(some, chunks)
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _leave_to_the_parent() -> None:
-    """Whoever stops the command stops one process; what the others are at, they finish."""
+def _begin_a_process() -> None:
+    """Whoever stops the command stops one process; what the others are at, they finish.
+
+    What is there by now stays: no scenario's garbage is looked for among it.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    gc.freeze()
 
 
 @contextmanager
