@@ -250,8 +250,9 @@ async def test_a_second_hold_is_looked_for_before_what_is_shown_is_the_end(here:
         async with asyncio.timeout(5):
             while len(await standing(stack, place)) == 1:
                 await asyncio.sleep(0.01)
-        amount = {"amount_minor": 100_00, "key": "by hand"}
-        stack.simulator.bank.capture(place.gateway, hold["payment_id"], **amount)
+        stack.simulator.bank.capture(
+            place.gateway, hold["payment_id"], amount_minor=100_00, key="by hand"
+        )
         await asyncio.sleep(_BOOKED_S)
         await stack.no_more_faults()
         assert "two holds" in (await told(third))["attention"]["detail"]
