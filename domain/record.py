@@ -247,6 +247,10 @@ class Record:
             and payment.captured.amount_minor == ledger.captured_minor
         )
 
+    def others_are_due(self, now: datetime) -> bool:
+        """Whether it is time to look whether the hold stands alone."""
+        return self.others_at is not None and self.others_at <= now
+
     def set_terms(self) -> None:
         """Work the deadline out anew, after the expiry or the plan has changed."""
         if self.authorized_at is None or self.expires_at is None:

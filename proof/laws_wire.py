@@ -337,7 +337,7 @@ def _told_by_its_answer(seen: Witness, view: Json) -> Iterator[Violation]:
         since, until = since_beginning(each["requested_at"]), since_beginning(each["decided_at"])
         its = [e for e in seen.exchanges if since <= e.at < until - A_MOMENT_S]
         # At SIBS an order that nobody has paid is called off like a hold, under its own name.
-        name = each["payment_id"] if each["kind"] == "release" else ""
+        name = (each["payment_id"] or "") if each["kind"] == "release" else ""
         sent = [n for n, e in enumerate(its) if e.operation == each["kind"] and name in e.path]
         # What was kept waiting before may have been answered in the moment it was given up.
         if len(sent) != 1 or any(e.fault for e in its[: sent[0]]):

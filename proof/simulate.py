@@ -46,7 +46,9 @@ _STOPPED = 130
 _WIDTH, _NAME = 100, 28
 # A scenario makes many small objects that live as long as it does: looking for cycles after every
 # few hundred costs a tenth of the time. What it leaves behind is put away when it is over.
-_GARBAGE_AFTER, _YOUNG = 200_000, 1
+_GARBAGE_AFTER = 200_000
+# The collector's generations that nothing but the last scenario is in.
+_YOUNG = 1
 
 #: A scenario to play: a seed and where, or all of it.
 Named = tuple[int, str | None] | Plan

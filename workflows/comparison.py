@@ -162,9 +162,7 @@ class Comparison:
         record = self._record
         if record.external is None or record.has_attention(AttentionReason.EXTERNAL_CHANGE):
             return
-        others_at = record.others_at
-        is_time = others_at is not None and others_at <= self._waiting.now
-        if is_time and workflow.patched(_LOOKS_FOR_OTHERS_FIRST):
+        if record.others_are_due(self._waiting.now) and workflow.patched(_LOOKS_FOR_OTHERS_FIRST):
             return  # what is shown may be the end, after which nobody looks for a second hold
         if self._courier.was_reset:
             adopt(record, record.external)

@@ -69,7 +69,7 @@ class Others:
         if shown is None:
             self._look_later()
             return
-        if record.others_at is not None and self._waiting.now >= record.others_at:
+        if record.others_are_due(self._waiting.now):
             record.others_at = None
         if shown.state in HOLDS:
             await self._keep_one(entry, shown)

@@ -156,6 +156,23 @@ async def standing(stack: Stack, place: Place) -> list[Json]:
     return [book for book in books if book["state"] == "open" or book["captured_minor"]]
 
 
+async def begun_twice(
+    here: Cluster, place: Place, ends: Mapping[str, str]
+) -> tuple[Reserved, Json]:
+    """Started again while the first run's request is held; the second one, and its start."""
+    request = here.stack.request(**place.request())
+    first = await here.begins(request, place, ends[place.gateway])
+    await first.handle.terminate("an operator's mistake")
+    return await again(here.stack, first, request), request
+
+
+async def until_two_stand(stack: Stack, place: Place) -> None:
+    """Wait until what was held on the wire has placed a hold beside the one that stands."""
+    async with asyncio.timeout(5):
+        while len(await standing(stack, place)) == 1:
+            await asyncio.sleep(0.01)
+
+
 async def until_agreed(stack: Stack, place: Place, *runs: Reserved) -> Json:
     """Wait until one hold stands and every run that holds one keeps it."""
     async with asyncio.timeout(15):
@@ -186,16 +203,11 @@ async def test_started_again_while_the_first_is_on_its_way_one_hold_is_left(
     stack = here.stack
 
     async def at(place: Place) -> None:
-        request = stack.request(**place.request())
-        first = await here.begins(request, place, ends[place.gateway])
-        await first.handle.terminate("an operator's mistake")
-        second = await again(stack, first, request)
+        second, request = await begun_twice(here, place, ends)
         await tell(second, "authorized", {"request": request})
         here.lets_go(place)
         if place in KEYLESS and ends is ORDER:
-            async with asyncio.timeout(5):
-                while len(await standing(stack, place)) == 1:
-                    await asyncio.sleep(0.01)
+            await until_two_stand(stack, place)
         book = await until_agreed(stack, place, second)
         if len(await stack.books(place.gateway)) > 1:
             hold = await second.update("acknowledge")
@@ -215,14 +227,11 @@ async def test_what_was_known_of_one_hold_is_not_said_of_the_one_that_takes_its_
     stack = here.stack
 
     async def at(place: Place) -> None:
-        request = stack.request(**place.request())
-        first = await here.begins(request, place, ORDER[place.gateway])
-        await first.handle.terminate("an operator's mistake")
-        second = await again(stack, first, request)
+        second, request = await begun_twice(here, place, ORDER)
         before = await second.update("authorized", {"request": request})
         await second.handle.terminate("the same mistake")
         stack.simulator.bank.release(place.gateway, before["payment_id"], key="by hand")
-        third = await again(stack, first, request)
+        third = await again(stack, second, request)
         await tell(third, "authorized", {"request": request})
         here.lets_go(place)
         book = await until_agreed(stack, place, third)
@@ -239,17 +248,12 @@ async def test_a_second_hold_is_looked_for_before_what_is_shown_is_the_end(here:
     stack = here.stack
 
     async def at(place: Place) -> None:
-        request = stack.request(**place.request())
-        first = await here.begins(request, place, ORDER[place.gateway])
-        await first.handle.terminate("an operator's mistake")
-        second = await again(stack, first, request)
+        second, request = await begun_twice(here, place, ORDER)
         hold = await second.update("authorized", {"request": request})
         await stack.fault("look_up", "error_before", gateway=place.gateway, times=100)
         third = await reset_to(stack, second, (await points(second))[-1])
         here.lets_go(place)
-        async with asyncio.timeout(5):
-            while len(await standing(stack, place)) == 1:
-                await asyncio.sleep(0.01)
+        await until_two_stand(stack, place)
         stack.simulator.bank.capture(
             place.gateway, hold["payment_id"], amount_minor=100_00, key="by hand"
         )
