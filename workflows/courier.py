@@ -151,7 +151,7 @@ class Courier:
             lost_at: When it was on its way for the last time.
         """
         processing = self._record.capabilities.processing_time
-        absent_after = lost_at + processing
+        absent_after = max(lost_at + processing, self._absent_after())
         match rung:
             case Rung.SEND:
                 left = self._key_lives(entry)
