@@ -50,7 +50,7 @@ def is_out_of_sight(seen: Witness, book: Json) -> bool:
 
     Where no key guards it, what two runs have placed is seen once the gateway has booked it: not
     where all was freed or taken before, or each look had failed by then, or where the card was
-    declined to this run, and another one given. Nor does a key show it where this run's credentials
+    declined to this run, or called off while the guest was to decide, and another one given. Nor does a key show it where this run's credentials
     were refused, nor is it looked for where a person has said which payment it is.
     """
     view = seen.view
@@ -69,9 +69,12 @@ def is_out_of_sight(seen: Witness, book: Json) -> bool:
 def _is_beside_a_refusal(seen: Witness, view: Json, book: Json) -> bool:
     place, cards = seen.plan.place, _decided(view, {"authorize"})
     tried = {(each["reference"], each["state"]) for each in cards}
-    if (book["reference"], "not_done") in tried:
-        return any(each.fault == "unauthorized" for each in seen.exchanges)
-    if "authorize" in place.keyed or (book["reference"], "declined") not in tried:
+    # Where the guest was to decide, what is called off before they have is not done.
+    called_off = (book["reference"], "not_done") in tried
+    if called_off and any(each.fault == "unauthorized" for each in seen.exchanges):
+        return True
+    refused = called_off or (book["reference"], "declined") in tried
+    if "authorize" in place.keyed or not refused:
         return False
     looked_from = since_beginning(cards[-1]["decided_at"]) + place.processing_s
     is_brief = since_beginning(view["closed_at"]) < looked_from
