@@ -12,7 +12,7 @@ from cardhold.hold import (
 )
 from domain.calls import Ending, Settled
 from domain.lifecycle import Event
-from domain.outcome import Payment, PaymentState
+from domain.outcome import Payment, PaymentState, Said
 from domain.record import RELEASE_EVERY, Entry, Record
 from domain.words import without_tokens
 
@@ -213,13 +213,21 @@ def _captured(record: Record, entry: Entry, settled: Settled, now: datetime) -> 
     if settled.ending is not Ending.DONE:
         _refused(record, entry, settled, now)
         return
-    ledger.capture(entry.amount.amount_minor)
+    if not _is_counted_already(record, settled.payment):
+        ledger.capture(entry.amount.amount_minor)
     record.end_attention(AttentionReason.CAPTURE_REFUSED)
     if record.external is not None and settled.payment is not None:
         record.external = settled.payment  # what it showed before is of yesterday
     if entry.final and record.capabilities.frees_rest:
         ledger.release()
     record.life.move(Event.STAND_PARTLY if ledger.remaining_minor else Event.SETTLE)
+
+
+def _is_counted_already(record: Record, payment: Payment | None) -> bool:
+    """Whether an earlier run's capture was found by its own name, its money taken over before."""
+    if payment is None or payment.said is not Said.DONE or not record.capabilities.shows_later:
+        return False
+    return payment.captured.amount_minor == record.ledger.captured_minor
 
 
 def _called_off(

@@ -13,7 +13,7 @@ import pytest
 from cardhold.hold import AttentionReason, HoldState, OperationKind, OperationState
 from cardhold.messages import Adjust, Authorize, Capture, Command, Release
 from domain.calls import Ending, Settled
-from domain.outcome import PaymentState
+from domain.outcome import PaymentState, Said
 from domain.record import Entry, Record
 from domain.settlement import adopt, is_partial, lapse, note_external, settle
 from tests.domain.records import (
@@ -264,6 +264,18 @@ def test_a_part_taken_leaves_the_rest_held_even_where_the_last_capture_frees() -
     record = held(EVERYTHING.model_copy(update={"frees_rest": True}))
     done(record, begin(record, PART)[0])
     assert (record.life.state, record.ledger.remaining_minor) == (S.PARTIALLY_CAPTURED, 60_00)
+
+
+@pytest.mark.parametrize(("shows", "captured"), [(True, 40_00), (False, 80_00)])
+def test_a_capture_found_by_its_name_is_counted_once_where_its_money_was_taken_over(
+    captured: int, *, shows: bool
+) -> None:
+    record = partly_captured(40_00)
+    record.capabilities = EVERYTHING.model_copy(update={"shows_later": shows})
+    found = payment(captured=40_00, said=Said.DONE)
+    entry = ended(record, PART, Ending.DONE, payment=found)
+    assert (entry.state, record.ledger.captured_minor) == (OperationState.DONE, captured)
+    assert record.life.state is S.PARTIALLY_CAPTURED
 
 
 def test_releasing_the_rest_ends_as_captured() -> None:

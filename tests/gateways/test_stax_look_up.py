@@ -170,6 +170,29 @@ async def test_what_became_of_a_capture_is_told_by_its_own_child_or_by_the_hold(
 
 
 @pytest.mark.parametrize(
+    ("children", "said", "ending"),
+    [
+        ([capture(**MINE)], Said.DONE, Ending.DONE),
+        ([capture(idempotency_id=CAPTURE.key)], Said.DONE, Ending.DONE),
+        ([capture(success=False, id="b", **MINE), capture(**MINE)], Said.DONE, Ending.DONE),
+        ([capture(70, **MINE), capture(10, id="b")], Said.DECLINED, Ending.DECLINED),
+        ([capture(meta={"reference": "ANOTHER"})], None, Ending.ABSENT),
+        ([capture(is_voided=True, **MINE), capture(id="b")], None, Ending.ABSENT),
+        ([capture(**MINE), capture(5, id="b")], None, Ending.CHANGED),
+    ],
+)
+async def test_a_capture_that_is_counted_already_is_told_by_its_own_name(
+    children: list[dict[str, Any]], said: Said | None, ending: Ending
+) -> None:
+    again = follow_up("capture", 80_00, payment_id=HOLD_ID, held_minor=200_00, captured=usd(80_00))
+    body = transaction(total=200, child_captures=children)
+    found = await answering(200, body, keeps_rest=True).look_up(again)
+    assert found is not None
+    assert found.said == said
+    assert verdict(again.call, found) == ending
+
+
+@pytest.mark.parametrize(
     ("body", "ending"),
     [
         (voided(), Ending.DONE),

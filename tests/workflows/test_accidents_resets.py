@@ -129,6 +129,33 @@ async def test_a_hold_that_was_released_is_found_so(stack: Stack) -> None:
     await everywhere(at, SHOWN)
 
 
+async def test_of_several_captures_one_that_is_asked_for_again_is_found_by_its_name(
+    stack: Stack,
+) -> None:
+    several = of("stax-several-captures")
+    reserved, _ = await stack.start(**several.request())
+    asks: list[Json] = [
+        {"amount": several.money(amount), "final": False, "command_id": name}
+        for amount, name in ((30_00, "breakfast"), (25_00, "dinner"))
+    ]
+    for ask in asks:
+        await reserved.update("capture", ask)
+    books = await stack.books()
+    first, *_ = await points(reserved)
+
+    anew = await reset_to(stack, reserved, first)
+    async with asyncio.timeout(15):
+        while (await anew.hold())["captured"] != several.money(55_00):
+            await asyncio.sleep(0.05)
+    for ask in asks:
+        hold = await anew.update("capture", ask)
+        assert hold["captured"] == several.money(55_00)
+    assert await stack.books() == books
+    ended = await anew.update("release", {"command_id": "rest"})
+    adds_up(ended)
+    agrees(ended, await stack.book())
+
+
 async def test_a_release_that_nothing_shows_is_not_made_again(stack: Stack) -> None:
     sibs = of("sibs")
     reserved, _ = await stack.start(**sibs.request())

@@ -192,7 +192,7 @@ def payment_of(answer: Transaction, named: Named, terms: Terms) -> Payment:
         card=card_of(answer, token_of(named)),
         evidence=evidence_of(answer, token_of(named)),
         detail=shown(words, secret=token_of(named)),
-        said=_said(failed) if untouched else None,
+        said=_said(answer, named, terms) if untouched else None,
     )
 
 
@@ -224,9 +224,13 @@ def open_hold_of(answer: Transaction, terms: Terms) -> OpenHold | None:
 
 def failed_captures(answer: Transaction, named: Named) -> list[Child]:
     """Of this very capture, what failed, where Stax keeps our names with it."""
+    return [each for each in _captures_of(answer, named) if each.success is False]
+
+
+def _captures_of(answer: Transaction, named: Named) -> list[Child]:
     if named.call.kind is not OperationKind.CAPTURE:
         return []
-    return [each for each in answer.captures() if each.success is False and each.is_of(named)]
+    return [each for each in answer.captures() if each.is_of(named)]
 
 
 def minor(amount: Decimal, answer: Transaction, terms: Terms) -> int:
@@ -297,11 +301,21 @@ def _of_hold(answer: Transaction, terms: Terms) -> PaymentState:
     return PaymentState.OPEN
 
 
-def _said(failed: list[Child]) -> Said | None:
-    """What became of this very capture, where nothing was captured by it."""
-    if not failed:
+def _said(answer: Transaction, named: Named, terms: Terms) -> Said | None:
+    """What became of this very capture, where no more is taken than we know of.
+
+    A run that has forgotten its capture has taken its money over all the same, as an earlier
+    run's: under its own name it is found, and under its name no other amount is taken.
+    """
+    own = _captures_of(answer, named)
+    taken = [each for each in own if each.success and not each.is_voided and each.total is not None]
+    if taken:
+        asked = named.call.amount.amount_minor
+        stands = any(minor(each.total, answer, terms) == asked for each in taken if each.total)
+        return Said.DONE if stands else Said.DECLINED
+    if not failed_captures(answer, named):
         return None
-    return Said.PENDING if any(each.is_in_doubt for each in failed) else Said.DECLINED
+    return Said.PENDING if any(each.is_in_doubt for each in own) else Said.DECLINED
 
 
 def _booked_at(answer: Transaction, named: Named) -> datetime | None:
