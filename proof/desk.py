@@ -125,12 +125,17 @@ def _placed(plan: Plan, books: Sequence[Json], operation: Json) -> str | None:
     if plan.adopts:
         asked = operation["amount"]["amount_minor"]
         made = [each for each in books if each["reference"] not in names]
-        fits = (e for e in made if (e["state"], e["authorized_minor"]) == ("open", asked))
+        fits = (e for e in made if e["authorized_minor"] == asked and _may_be_taken_over(e))
         return next((each["payment_id"] for each in fits), None)
     return next(
         (b["payment_id"] for b in books if b["reference"] in names and b["state"] != "declined"),
         None,
     )
+
+
+def _may_be_taken_over(book: Json) -> bool:
+    """Whether it is open, or a run of the reservation has gone on with it before."""
+    return book["state"] == "open" or any(e["kind"] == "capture" for e in own(book))
 
 
 def _reference(plan: Plan, books: Sequence[Json], operation: Json) -> str:

@@ -130,6 +130,8 @@ def was_told_of_another_card(seen: Witness) -> bool:
     # A look may take more than one request: its last one has to be answered too.
     since = [e.seen and not e.fault for e in seen.exchanges if e.at > back_at]
     asked = not seen.restored_at or (bool(since) and since[-1])
+    # That a guest has failed meanwhile is what a store that was set back to their turn expects.
+    asked &= not (seen.restored_at and seen.plan.is_challenged)
     could_know = shown and asked
     was_told = (gave or was_refused) and "external_change" in seen.attentions
     return again and (was_told or (gave and not could_know))

@@ -218,8 +218,9 @@ def _plan_of(seen: Witness, view: Json) -> Iterator[Violation]:
     by_plan = [e for e in view["operations"] if name_of(e) == "deadline"]
     captures = [each for each in by_plan if each["kind"] == "capture"]
     releases = [each for each in by_plan if each["kind"] == "release"]
-    # A person may say of an earlier run's capture what that one knew to be held.
-    for each in [] if seen.resolved and seen.made_again else captures:
+    # A person may say of another run's capture what that one knew to be held.
+    others = seen.made_again or seen.plan.has("second_cluster")
+    for each in [] if seen.resolved and others else captures:
         for adjust in unknown_adjusts(view, each):
             if each["amount"]["amount_minor"] > adjust["amount"]["amount_minor"]:
                 what = (
