@@ -17,6 +17,11 @@ _NONE: Drawn = ((), ())
 _A_MOMENT_S = 0.001
 _AT_THE_DOOR, _BEGUN_TWICE = 0.07, 0.025
 _PAGED, _NO_TRACE = 0.06, 0.03
+_RESET_OVER_IT = 0.05
+# A first try takes 45 s at the most, and a gateway's processing time two minutes, or five.
+_RESET_AFTER_S = (0.5, 400.0)
+# The last task that the run has completed, or one before it.
+_LAST = (0.9999, 0.9999, 0.9, 0.8)
 _ASTRAY = 0.3
 _NEVER_BACK = 0.3
 # Of statuses that gateways have a word of their own for, those that a proxy may answer with too.
@@ -86,6 +91,7 @@ def coincidences(dice: Dice, at: Occasions) -> Drawn:
     drawn = (
         _without_a_trace(dice("without a trace"), at),
         _begun_twice(dice("begun twice"), at),
+        _reset_over_it(dice("reset over it"), at),
         _silence(dice("silence"), at),
         _liar(dice("liar")),
         ((), _astray(dice("astray"), at)),
@@ -120,6 +126,17 @@ def _without_a_trace(dice: random.Random, at: Occasions) -> Drawn:
     death = Accident(just_before(hour), DEATH, dice.choice(_AWAY_S), share)
     looks = dice.choice((1, 2, 2, 4))
     return (death,), ((hour + 1.0, "look", "garbage 404"),) * looks
+
+
+def _reset_over_it(dice: random.Random, at: Occasions) -> Drawn:
+    """What was lost is sent again, and is on its way when a reset's run takes it up where it was."""
+    if dice.random() >= _RESET_OVER_IT:
+        return _NONE
+    hour = dice.choice(at.hours)
+    when = hour + dice.uniform(*_RESET_AFTER_S)
+    reset = Accident(when, dice.choice(("reset", "reset", "reset_alone")), share=dice.choice(_LAST))
+    first, then = ("lost_silent",) * dice.choice((0, 1, 1)), f"late {dice.choice((30, 90))}"
+    return (reset,), tuple((just_before(hour), "money", name) for name in (*first, then))
 
 
 def _silence(dice: random.Random, at: Occasions) -> Drawn:

@@ -165,11 +165,19 @@ _LADDER = (
     Defect(
         "no_processing_time",
         _COURIER,
-        "absent_after = lost_at + processing",
-        "absent_after = lost_at",
+        "max(lost_at + processing, self._absent_after())",
+        "max(lost_at, self._absent_after())",
         "the look-up comes after the sending, so it sees what was sent",
         ("S2", "W6"),
         place="xmoney",
+    ),
+    Defect(
+        "reset_over_it_not_noticed",
+        _COURIER,
+        "max(lost_at + processing, self._absent_after())",
+        "lost_at + processing",
+        "the look before it has shown that it came to nothing",
+        ("W6",),
     ),
     Defect(
         "reset_not_noticed",
