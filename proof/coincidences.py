@@ -129,7 +129,7 @@ def _without_a_trace(dice: random.Random, at: Occasions) -> Drawn:
 
 
 def _reset_over_it(dice: random.Random, at: Occasions) -> Drawn:
-    """What was lost is sent again, and is on its way when a reset's run takes it up where it was."""
+    """What was lost is sent again, and is on its way when a reset's run takes it up there."""
     if dice.random() >= _RESET_OVER_IT:
         return _NONE
     hour = dice.choice(at.hours)

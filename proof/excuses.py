@@ -50,8 +50,9 @@ def is_out_of_sight(seen: Witness, book: Json) -> bool:
 
     Where no key guards it, what two runs have placed is seen once the gateway has booked it: not
     where all was freed or taken before, or each look had failed by then, or where the card was
-    declined to this run, or called off while the guest was to decide, and another one given. Nor does a key show it where this run's credentials
-    were refused, nor is it looked for where a person has said which payment it is.
+    declined to this run, or called off while the guest was to decide, and another one given. Nor
+    does a key show it where this run's credentials were refused, nor is it looked for where a
+    person has said which payment it is.
     """
     view = seen.view
     if view is None or not any(seen.plan.has(kind) for kind in MANY_RUNS):
