@@ -130,7 +130,7 @@ def _twice(ours: Sequence[Json], seen: Witness) -> Iterable[Violation]:
         if effect["key"] is not None
     )
     for (key, kind), times in effects.items():
-        if times > 1 and not _was_restarted_unseen(seen):
+        if times > 1 and not _may_be_twice(seen, kind):
             yield Violation("S2", f"{kind} under {key} took effect {times} times")
     # One authorization for the start, and one for each further card that was given.
     cards = 1 + sum(1 for each in seen.plan.instructions if each.name == "authorize")
@@ -139,6 +139,13 @@ def _twice(ours: Sequence[Json], seen: Witness) -> Iterable[Violation]:
     taken = [book for book in ours if any(e["kind"] == "capture" for e in own(book))]
     if len(taken) > 1:
         yield Violation("S3", f"money was taken out of {len(taken)} holds of one reservation")
+
+
+def _may_be_twice(seen: Witness, kind: str) -> bool:
+    """Of a capture two clusters alone know nothing: a run started again waits for what is late."""
+    if kind == "authorize":
+        return _was_restarted_unseen(seen)
+    return seen.plan.has("second_cluster") and kind not in seen.plan.place.keyed
 
 
 def _was_restarted_unseen(seen: Witness) -> bool:

@@ -301,11 +301,21 @@ class Courier:
         """From when on "not found" is proof, where this run has sent nothing so far."""
         now = workflow.now()
         if not self.is_second_run:
-            return now
+            return max(now, self._others_arrive_by() or now)
         # Each reset's, where there was more than one.
         if self.was_reset and self._reset_seed != workflow.random_seed():
             self._reset_at, self._reset_seed = now, workflow.random_seed()
         return (self._reset_at or now) + self._record.capabilities.processing_time
+
+    def _others_arrive_by(self) -> datetime | None:
+        """When all has arrived that a run which was terminated may have sent just before.
+
+        A key tells its captures from ours, and not its release. None where this run has placed the
+        hold itself.
+        """
+        record = self._record
+        found_at = record.last_authorization().decided_at if record.found else None
+        return found_at + record.capabilities.processing_time if found_at else None
 
 
 def _own_id(entry: Entry, *, knows_id: bool) -> str | None:

@@ -225,6 +225,33 @@ async def test_reset_while_a_capture_is_on_its_way_it_is_not_sent_again_beside_i
     await everywhere(at, [place for place in SEVERAL if "capture" not in place.can.idempotent])
 
 
+async def test_started_again_while_a_capture_is_on_its_way_it_is_not_sent_beside_it(
+    here: Cluster,
+) -> None:
+    stack = here.stack
+
+    async def at(place: Place) -> None:
+        request = stack.request(**place.request())
+        first = await stack.begin(request)
+        await first.update("authorized", {"request": request})
+        ask: Json = {**OUT, "amount": place.money(40_00), "final": False}
+        here.wires[place.account].hold("/capture")
+        await first.signal("capture", ask)
+        async with asyncio.timeout(10):
+            await here.wires[place.account].on_its_way.wait()
+        await first.handle.terminate("an operator's mistake")
+        second = await again(stack, first, request)
+        await second.update("authorized", {"request": request})
+        await second.signal("capture", ask)
+        await asyncio.sleep(_NOT_YET_BOOKED_S)
+        here.lets_go(place)
+        await second.update("release", {"command_id": "rest"})
+        assert (await second.ended())["state"] == "captured"
+        once_captured(await stack.books(place.gateway), 40_00)
+
+    await everywhere(at, [place for place in SEVERAL if "capture" not in place.can.idempotent])
+
+
 @pytest.mark.parametrize("ends", [ORDER, PURCHASE], ids=["order", "purchase"])
 async def test_started_again_while_the_first_is_on_its_way_one_hold_is_left(
     here: Cluster, ends: Mapping[str, str]
