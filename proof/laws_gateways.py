@@ -238,7 +238,8 @@ def _on_top_of_others(seen: Witness) -> Iterable[Violation]:
         earlier = seen.exchanges[: each.number - 1]
         looks = [e for e in earlier if e.operation == "look_up" and each.path.startswith(e.path)]
         # What another activity saw, a person is told of: what was asked for goes on meanwhile.
-        guards = [e.at for e in looks if e.at > each.at - A_MOMENT_S and e.seen and not e.fault]
+        own = [e for e in looks if (e.run_id, e.activity_id) == (each.run_id, each.activity_id)]
+        guards = [e.at for e in own if e.at > each.at - A_MOMENT_S and e.seen and not e.fault]
         before = max((e.at for e in looks if e.at <= each.at - A_MOMENT_S), default=0.0)
         if guards and any(before < at < guards[0] - A_MOMENT_S for at in hours):
             what = f"at {each.at:.0f} s a capture was sent"

@@ -66,9 +66,14 @@ def written(content: object) -> Written:
 
 
 def _spelled(content: object) -> str:
-    # A busy account's list has thousands of texts, and little else: they are asked for first.
+    # A busy account's list has thousands of texts, and what there is none of: they are asked for
+    # first.
     if isinstance(content, str):
         return content if isinstance(content, Written) else _quoted(content)
+    if content is None:
+        return "null"
+    if isinstance(content, int):
+        return str(content).lower()
     if isinstance(content, Decimal):
         return plain(content)
     if isinstance(content, dict):

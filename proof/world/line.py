@@ -30,6 +30,7 @@ class Exchange:
         at: When it left, in the world's seconds.
         worker: Who sent it.
         run_id: For which run.
+        activity_id: Of its activity there.
         arrived_at: When the gateway began with it; None while, or if, it never did.
         status: Of the answer as it left the gateway's side.
         seen: Whether the client has the whole of it.
@@ -48,6 +49,7 @@ class Exchange:
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
     run_id: str | None = None
+    activity_id: str | None = None
     arrived_at: float | None = None
     status: int | None = None
     seen: bool = False
@@ -124,6 +126,7 @@ class Network:
 
     def begin(self, worker: str, request: httpx.Request) -> tuple[Exchange, Weather]:
         """Write a request down, and ask what will happen to it."""
+        info = activity.info() if activity.in_activity() else None
         exchange = Exchange(
             number=len(self.exchanges) + 1,
             at=asyncio.get_running_loop().time(),
@@ -133,7 +136,8 @@ class Network:
             path=request.url.raw_path.decode(),
             headers=dict(request.headers),
             body=request.content,
-            run_id=activity.info().workflow_run_id if activity.in_activity() else None,
+            run_id=info.workflow_run_id if info else None,
+            activity_id=info.activity_id if info else None,
         )
         self.exchanges.append(exchange)
         weather = self._forecast(exchange)
