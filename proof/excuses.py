@@ -50,9 +50,9 @@ def is_out_of_sight(seen: Witness, book: Json) -> bool:
 
     Where no key guards it, what two runs have placed is seen once the gateway has booked it: not
     where all was freed or taken before, or each look had failed by then, or where the card was
-    declined to this run, or called off while the guest was to decide, and another one given. Nor
-    does a key show it where this run's credentials were refused, nor is it looked for where a
-    person has said which payment it is.
+    declined to this run, or called off while the guest was to decide, and another one given, or it
+    was released or cancelled. Nor does a key show it where this run's credentials were refused, nor
+    is it looked for where a person has said which payment it is.
     """
     view = seen.view
     if view is None or not any(seen.plan.has(kind) for kind in MANY_RUNS):
@@ -79,7 +79,9 @@ def _is_beside_a_refusal(seen: Witness, view: Json, book: Json) -> bool:
         return False
     looked_from = since_beginning(cards[-1]["decided_at"]) + place.processing_s
     is_brief = since_beginning(view["closed_at"]) < looked_from
-    return is_brief or book["reference"] != cards[-1]["reference"]
+    # Of what is held by nobody a release frees nothing, and looks for nothing.
+    let_go = seen.plan.has("cancel") or any(e.name == "release" for e in seen.plan.instructions)
+    return is_brief or let_go or book["reference"] != cards[-1]["reference"]
 
 
 def _is_beside_a_hold(seen: Witness, view: Json, book: Json) -> bool:
