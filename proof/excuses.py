@@ -11,6 +11,9 @@ from proof.asks import since_beginning
 from proof.plan import MANY_RUNS
 from proof.witness import Json, Witness
 
+# The books count in milliseconds.
+_ROUNDED_S = 0.001
+
 
 def is_split_over_two_cards(seen: Witness) -> bool:
     """Two clusters of which one was given another card: they share not even the reference."""
@@ -128,7 +131,10 @@ def was_told_of_another_card(seen: Witness) -> bool:
     # A refusal beside a hold of its name tells nothing of further cards, nor one of another name.
     names = {each["reference"] for each in seen.view["operations"]} if seen.view else set[str]()
     names -= {book["reference"] for book in seen.books if book["state"] != "declined"}
-    shown = any(b["state"] == "declined" and b["reference"] in names for b in seen.books)
+    shown = any(
+        book["state"] == "declined" and book["reference"] in names and not _is_its_own(seen, book)
+        for book in seen.books
+    )
     back_at = min(seen.restored_at, default=0.0)
     # A look may take more than one request: its last one has to be answered too.
     since = [e.seen and not e.fault for e in seen.exchanges if e.at > back_at]
@@ -138,6 +144,14 @@ def was_told_of_another_card(seen: Witness) -> bool:
     could_know = shown and asked
     was_told = (gave or was_refused) and "external_change" in seen.attentions
     return again and (was_told or (gave and not could_know))
+
+
+def _is_its_own(seen: Witness, book: Json) -> bool:
+    """Whether the card was declined to this very run, which then tells it of none before it."""
+    if seen.view is None or seen.reset_at or seen.restored_at:
+        return False
+    declined_at = since_beginning(book["effects"][0]["at"]) - seen.plan.skew_s
+    return declined_at + _ROUNDED_S >= since_beginning(seen.view["created_at"])
 
 
 def took_over_what_it_cannot_read(seen: Witness) -> bool:

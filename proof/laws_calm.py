@@ -99,6 +99,12 @@ def _is_near(at: float, hour: float) -> bool:
     return abs(at - hour) < _TAKES_S
 
 
+def _changed_at(seen: Witness, asked: Instruction) -> float:
+    """When another instruction has come off since this one was given."""
+    others = (told for told in seen.told if told.instruction is not asked and told.error is None)
+    return min((told.at for told in others if told.asked_at > asked.at), default=float("inf"))
+
+
 def _answered(
     seen: Witness, model: Foretold, asked: Instruction, error: str | None
 ) -> Iterator[Violation]:
@@ -108,6 +114,8 @@ def _answered(
     if not answers:
         yield Violation("C1", f"{asked} was not answered, in perfect calm")
     for told in answers:
+        if error is not None and told.asked_at > _changed_at(seen, asked):
+            continue  # a refusal keeps no name: asked once more, it is judged by what is now
         if error not in {told.error, ANY}:
             yield Violation("C1", f"{asked} was {told.error}, and by the contract {error}")
         elif told.at - told.asked_at > _TAKES_S:

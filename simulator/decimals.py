@@ -70,10 +70,8 @@ def _spelled(content: object) -> str:
     # first.
     if isinstance(content, str):
         return content if isinstance(content, Written) else _quoted(content)
-    if content is None:
-        return "null"
-    if isinstance(content, int):
-        return str(content).lower()
+    if content is None or isinstance(content, int):
+        return "null" if content is None else str(content).lower()
     if isinstance(content, Decimal):
         return plain(content)
     if isinstance(content, dict):

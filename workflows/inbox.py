@@ -160,6 +160,12 @@ class Inbox:
             default=None,
         )
 
+    def is_overdue_before(self, entry: Entry, answer_by: datetime) -> bool:
+        """Whether somebody waits for less, for the card that was declined before this one."""
+        is_further = entry.kind is OperationKind.AUTHORIZE and entry.number > 1
+        waits = (each.answer_by for each in self.callers if each.ask is None and not each.is_late)
+        return is_further and any(at < answer_by for at in waits)
+
     def tell_the_late(self, now: datetime) -> None:
         """Let those go whose time is over."""
         for caller in self.callers:
