@@ -141,7 +141,9 @@ class Record:
     was_reset: bool = False
     """An earlier run of this reservation may have gone further than this one has."""
     found: bool = False
-    """The hold was at the gateway before this run had sent anything."""
+    """The hold, or the decline, was at the gateway before this run had sent anything."""
+    found_at: datetime | None = None
+    """When the hold itself was found so: whoever has placed it may be at work on it just then."""
     restored: bool = False
     """An answer has come since Temporal's store was set back."""
     forgets_cards: bool = False

@@ -167,6 +167,7 @@ def _authorized(record: Record, entry: Entry, settled: Settled, now: datetime) -
         # Of a reservation that was started a second time, say: what its first run sent since, this
         # one would send again.
         record.found = record.cautious = True
+    record.found_at = now if settled.found else None
     record.ledger.authorize(entry.amount.amount_minor)
     # A person's word names the payment; what it was sent under was learned when it was lost.
     known = payment.reference or settled.reference
@@ -209,25 +210,40 @@ def _adjusted(record: Record, entry: Entry, settled: Settled, now: datetime) -> 
 
 
 def _captured(record: Record, entry: Entry, settled: Settled, now: datetime) -> None:
-    ledger = record.ledger
+    ledger, taken_minor = record.ledger, entry.amount.amount_minor
     if settled.ending is not Ending.DONE:
         _refused(record, entry, settled, now)
         return
-    if not _is_counted_already(record, settled.payment):
-        ledger.capture(entry.amount.amount_minor)
+    by_name = _by_its_name(record, settled.payment)
+    if by_name is None or by_name.captured.amount_minor >= ledger.captured_minor + taken_minor:
+        ledger.capture(taken_minor)
     record.end_attention(AttentionReason.CAPTURE_REFUSED)
-    if record.external is not None and settled.payment is not None:
+    if by_name is not None:
+        _note_what_is_beside(record, by_name, now)
+    elif record.external is not None and settled.payment is not None:
         record.external = settled.payment  # what it showed before is of yesterday
     if entry.final and record.capabilities.frees_rest:
         ledger.release()
     record.life.move(Event.STAND_PARTLY if ledger.remaining_minor else Event.SETTLE)
 
 
-def _is_counted_already(record: Record, payment: Payment | None) -> bool:
-    """Whether an earlier run's capture was found by its own name, its money taken over before."""
-    if payment is None or payment.said is not Said.DONE or not record.capabilities.shows_later:
-        return False
-    return payment.captured.amount_minor == record.ledger.captured_minor
+def _note_what_is_beside(record: Record, payment: Payment, now: datetime) -> None:
+    """What is taken beside a capture is others', or of instructions that a reset made us forget."""
+    if payment.captured.amount_minor == record.ledger.captured_minor:
+        record.external = None
+    elif record.was_reset:
+        record.external = payment
+    else:
+        note_external(record, payment, now)
+
+
+def _by_its_name(record: Record, payment: Payment | None) -> Payment | None:
+    """What the gateway shows where it has told a capture by its own name, and all that is taken.
+
+    The money of an earlier run's may have been taken over before: it is not to be counted twice.
+    """
+    is_told = payment is not None and payment.said is Said.DONE
+    return payment if is_told and record.capabilities.shows_later else None
 
 
 def _called_off(

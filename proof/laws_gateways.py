@@ -230,7 +230,10 @@ def _on_top_of_others(seen: Witness) -> Iterable[Violation]:
     """Nothing is captured where the look just before is the first to show that others have."""
     if seen.plan.place.gateway == "sibs":
         return  # it shows nothing of what came after a hold
-    taken = (each for each in _of_others(seen) if each["kind"] == "capture")
+    others = list(_of_others(seen))
+    if any(each["kind"] == "refund" for each in others):
+        return  # what they have taken and given back is shown as if it never was
+    taken = (each for each in others if each["kind"] == "capture")
     hours = [since_beginning(each["at"]) - seen.plan.skew_s for each in taken]
     for each in seen.exchanges if hours else ():
         if each.operation != "capture":

@@ -66,8 +66,7 @@ def written(content: object) -> Written:
 
 
 def _spelled(content: object) -> str:
-    # A busy account's list has thousands of texts, and what there is none of: they are asked for
-    # first.
+    # A busy account's list has thousands of texts and nulls: they are asked for first.
     if isinstance(content, str):
         return content if isinstance(content, Written) else _quoted(content)
     if content is None or isinstance(content, int):

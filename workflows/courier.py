@@ -298,7 +298,7 @@ class Courier:
         )
 
     def _absent_after(self) -> datetime:
-        """From when on "not found" is proof, where this run has sent nothing so far."""
+        """From when on "not found" is proof, whatever this run has sent: others' may arrive."""
         now = workflow.now()
         if not self.is_second_run:
             return max(now, self._others_arrive_by() or now)
@@ -310,12 +310,11 @@ class Courier:
     def _others_arrive_by(self) -> datetime | None:
         """When all has arrived that a run which was terminated may have sent just before.
 
-        A key tells its captures from ours, and not its release. None where this run has placed the
-        hold itself.
+        Where keys are known too: its release beside our capture, say. None where this run has
+        placed the hold itself.
         """
-        record = self._record
-        found_at = record.last_authorization().decided_at if record.found else None
-        return found_at + record.capabilities.processing_time if found_at else None
+        found_at = self._record.found_at
+        return found_at + self._record.capabilities.processing_time if found_at else None
 
 
 def _own_id(entry: Entry, *, knows_id: bool) -> str | None:

@@ -278,6 +278,16 @@ def test_a_capture_found_by_its_name_is_counted_once_where_its_money_was_taken_o
     assert record.life.state is S.PARTIALLY_CAPTURED
 
 
+def test_what_is_taken_beside_a_capture_that_is_found_by_its_name_is_not_forgotten() -> None:
+    record = held()
+    found = payment(captured=65_00, said=Said.DONE)
+    ended(record, PART, Ending.DONE, payment=found)
+    assert (record.ledger.captured_minor, record.external) == (40_00, found)
+    assert record.has_attention(A.EXTERNAL_CHANGE)
+    ended(record, Capture.model_validate({"amount": "25.00 USD"}), Ending.DONE, payment=found)
+    assert (record.ledger.captured_minor, record.external) == (65_00, None)
+
+
 def test_releasing_the_rest_ends_as_captured() -> None:
     record = partly_captured(40_00)
     done(record, begin(record, RELEASE)[0])

@@ -178,7 +178,8 @@ async def test_what_became_of_a_capture_is_told_by_its_own_child_or_by_the_hold(
         ([capture(70, **MINE), capture(10, id="b")], Said.DECLINED, Ending.DECLINED),
         ([capture(meta={"reference": "ANOTHER"})], None, Ending.ABSENT),
         ([capture(is_voided=True, **MINE), capture(id="b")], None, Ending.ABSENT),
-        ([capture(**MINE), capture(5, id="b")], None, Ending.CHANGED),
+        ([capture(**MINE), capture(5, id="b")], Said.DONE, Ending.DONE),
+        ([capture(70, **MINE), capture(15, id="b")], None, Ending.CHANGED),
     ],
 )
 async def test_a_capture_that_is_counted_already_is_told_by_its_own_name(

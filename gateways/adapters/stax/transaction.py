@@ -180,7 +180,6 @@ def payment_of(answer: Transaction, named: Named, terms: Terms) -> Payment:
     held_minor = 0 if state is PaymentState.DECLINED else minor(answer.total, answer, terms)
     currency = answer.currency or terms.currency
     failed = failed_captures(answer, named)
-    untouched = state is PaymentState.OPEN and captured_minor == named.call.captured.amount_minor
     words = answer.message or (failed[-1].message if failed else None)
     return Payment(
         payment_id=answer.id,
@@ -192,7 +191,7 @@ def payment_of(answer: Transaction, named: Named, terms: Terms) -> Payment:
         card=card_of(answer, token_of(named)),
         evidence=evidence_of(answer, token_of(named)),
         detail=shown(words, secret=token_of(named)),
-        said=_said(answer, named, terms) if untouched else None,
+        said=_said(answer, named, terms, state),
     )
 
 
@@ -301,19 +300,25 @@ def _of_hold(answer: Transaction, terms: Terms) -> PaymentState:
     return PaymentState.OPEN
 
 
-def _said(answer: Transaction, named: Named, terms: Terms) -> Said | None:
-    """What became of this very capture, where no more is taken than we know of.
+def _said(answer: Transaction, named: Named, terms: Terms, state: PaymentState) -> Said | None:
+    """What became of this very capture, where what is taken in all does not tell it.
 
-    A run that has forgotten its capture has taken its money over all the same, as an earlier
-    run's: under its own name it is found, and under its name no other amount is taken.
+    A run that has forgotten it may have taken its money over, as an earlier run's, and under its
+    own name it is done all the same. Of what failed, or is of another amount, it counts only that
+    no more is taken than we know of: under one name nothing is taken twice.
     """
-    own = _captures_of(answer, named)
-    taken = [each for each in own if each.success and not each.is_voided and each.total is not None]
-    if taken:
-        asked = named.call.amount.amount_minor
-        stands = any(minor(each.total, answer, terms) == asked for each in taken if each.total)
-        return Said.DONE if stands else Said.DECLINED
-    if not failed_captures(answer, named):
+    call, own = named.call, _captures_of(answer, named)
+    beyond_minor = _captured_minor(answer, terms) - call.captured.amount_minor
+    taken = [each.total for each in own if each.success and not each.is_voided and each.total]
+    if beyond_minor == call.amount.amount_minor or not own:
+        return None
+    if call.amount.amount_minor in {minor(total, answer, terms) for total in taken}:
+        return Said.DONE
+    if (
+        beyond_minor
+        or state is not PaymentState.OPEN
+        or not (taken or failed_captures(answer, named))
+    ):
         return None
     return Said.PENDING if any(each.is_in_doubt for each in own) else Said.DECLINED
 
