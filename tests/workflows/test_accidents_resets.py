@@ -129,9 +129,8 @@ async def test_a_hold_that_was_released_is_found_so(stack: Stack) -> None:
     await everywhere(at, SHOWN)
 
 
-async def test_of_several_captures_one_that_is_asked_for_again_is_found_by_its_name(
-    stack: Stack,
-) -> None:
+@pytest.mark.parametrize("bare", [False, True], ids=["re-applied", "asked for again"])
+async def test_each_of_several_captures_is_found_by_its_name(stack: Stack, *, bare: bool) -> None:
     several = of("stax-several-captures")
     reserved, _ = await stack.start(**several.request())
     asks: list[Json] = [
@@ -143,13 +142,15 @@ async def test_of_several_captures_one_that_is_asked_for_again_is_found_by_its_n
     books = await stack.books()
     first, *_ = await points(reserved)
 
-    anew = await reset_to(stack, reserved, first)
+    anew = await reset_to(stack, reserved, first, bare=bare)
     async with asyncio.timeout(15):
         while (await anew.hold())["captured"] != several.money(55_00):
             await asyncio.sleep(0.05)
     for ask in asks:
-        hold = await anew.update("capture", ask)
-        assert hold["captured"] == several.money(55_00)
+        assert (await anew.update("capture", ask))["captured"] == several.money(55_00)
+    hold = await anew.hold()
+    assert {each["state"] for each in hold["operations"]} == {"done"}
+    assert hold["attention"] is None
     assert await stack.books() == books
     ended = await anew.update("release", {"command_id": "rest"})
     adds_up(ended)

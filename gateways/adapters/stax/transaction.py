@@ -314,11 +314,8 @@ def _said(answer: Transaction, named: Named, terms: Terms, state: PaymentState) 
         return None
     if call.amount.amount_minor in {minor(total, answer, terms) for total in taken}:
         return Said.DONE
-    if (
-        beyond_minor
-        or state is not PaymentState.OPEN
-        or not (taken or failed_captures(answer, named))
-    ):
+    untouched = state is PaymentState.OPEN and not beyond_minor
+    if not untouched or not (taken or failed_captures(answer, named)):
         return None
     return Said.PENDING if any(each.is_in_doubt for each in own) else Said.DECLINED
 
