@@ -167,7 +167,7 @@ def _authorized(record: Record, entry: Entry, settled: Settled, now: datetime) -
         # Of a reservation that was started a second time, say: what its first run sent since, this
         # one would send again.
         record.found = record.cautious = True
-    record.found_at = now if settled.found else None
+        record.found_at = now
     record.ledger.authorize(entry.amount.amount_minor)
     # A person's word names the payment; what it was sent under was learned when it was lost.
     known = payment.reference or settled.reference

@@ -13,7 +13,7 @@ from typing import Any
 from proof.asks import AUTHORIZE_WITHIN_S, HOUR, QUEUED, since_beginning
 from proof.names import derived_key, derived_reference
 from proof.plan import DEATH, MANY_RUNS, WORKERS_HALT
-from proof.witness import DECIDED, Violation, Witness, given_names, own
+from proof.witness import DECIDED, Violation, Witness, given_names, of_others, own
 
 Json = Mapping[str, Any]
 
@@ -299,7 +299,7 @@ def _undecided(view: Json, kind: str) -> Iterable[Json]:
 def _said_not_done(seen: Witness, view: Json) -> Iterable[Violation]:
     """Nothing has happened under the name of what the hold says did not happen."""
     # After what others did, the gateway shows no more whether ours was done before it.
-    if seen.resolved or any(e["by_others"] for book in seen.books for e in book["effects"]):
+    if seen.resolved or of_others(seen):
         return
     plan = seen.plan
     workflow_id = f"reservation-{plan.request['reservation_id']}"

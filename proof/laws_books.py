@@ -23,6 +23,7 @@ from proof.witness import (
     given_names,
     moment,
     name_of,
+    of_others,
 )
 from proof.world.loop import BEGINNING
 
@@ -247,8 +248,7 @@ def _pushed(seen: Witness, view: Json) -> Iterator[Violation]:
     for each in view["operations"]:
         if each["kind"] == "release" and (not again or each["payment_id"] in kept):
             tries.setdefault(name_of(each), []).append(each)
-    taken = any(effect["by_others"] for book in seen.books for effect in book["effects"])
-    if seen.cancelled_at is not None and taken:
+    if seen.cancelled_at is not None and of_others(seen):
         return  # what others leave of a hold that was to be freed is freed as soon as it is seen
     for first, second in (pair for same in tries.values() for pair in pairwise(same)):
         apart = moment(second["requested_at"]) - moment(first["requested_at"])

@@ -113,9 +113,11 @@ def _answered(
     answers = [told for told in seen.told if told.instruction is asked]
     if not answers:
         yield Violation("C1", f"{asked} was not answered, in perfect calm")
+    # A refusal keeps no name: asked once more, it is judged by what is then.
+    until = float("inf") if error is None else _changed_at(seen, asked)
     for told in answers:
-        if error is not None and told.asked_at > _changed_at(seen, asked):
-            continue  # a refusal keeps no name: asked once more, it is judged by what is now
+        if told.asked_at > until:
+            continue
         if error not in {told.error, ANY}:
             yield Violation("C1", f"{asked} was {told.error}, and by the contract {error}")
         elif told.at - told.asked_at > _TAKES_S:

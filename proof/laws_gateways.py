@@ -15,7 +15,7 @@ from proof.excuses import was_vouched_for
 from proof.laws_shown import all_shown
 from proof.names import ELSEWHERE, derived_key, derived_reference
 from proof.plan import DEATH, MANY_RUNS, WORKERS_HALT
-from proof.witness import A_MOMENT_S, DECIDED, Violation, Witness, name_of
+from proof.witness import A_MOMENT_S, DECIDED, Violation, Witness, name_of, of_others
 from proof.world.line import Exchange
 
 Json = Mapping[str, Any]
@@ -60,7 +60,7 @@ def at_the_gateway(seen: Witness) -> Iterable[Violation]:
         yield from _stands_alone(seen, seen.view)
         yield from _figures(seen, seen.view)
     # What others have undone is told in the gateway's words, and those have no history.
-    if knows and not _of_others(seen):
+    if knows and not of_others(seen):
         yield from _said_too_soon(seen)
 
 
@@ -181,7 +181,7 @@ def _told_of_others(seen: Witness, view: Json) -> Iterable[Violation]:
         for each in view["operations"]
         if each["kind"] == "capture" and each["state"] == "done"
     }
-    taken = [e for e in _of_others(seen) if e["kind"] == "capture" and e["at"] < view["closed_at"]]
+    taken = [e for e in of_others(seen) if e["kind"] == "capture" and e["at"] < view["closed_at"]]
     if sum(effect["amount_minor"] for effect in taken) in ours:
         return
     for effect in taken:
@@ -230,7 +230,7 @@ def _on_top_of_others(seen: Witness) -> Iterable[Violation]:
     """Nothing is captured where the look just before is the first to show that others have."""
     if seen.plan.place.gateway == "sibs":
         return  # it shows nothing of what came after a hold
-    others = list(_of_others(seen))
+    others = of_others(seen)
     if any(each["kind"] == "refund" for each in others):
         return  # what they have taken and given back is shown as if it never was
     taken = (each for each in others if each["kind"] == "capture")
@@ -249,15 +249,11 @@ def _on_top_of_others(seen: Witness) -> Iterable[Violation]:
             yield Violation("G9", f"{what}, and the look before it has shown one of others'")
 
 
-def _of_others(seen: Witness) -> list[Json]:
-    return [effect for book in seen.books for effect in book["effects"] if effect["by_others"]]
-
-
 def _said_done(seen: Witness, view: Json) -> Iterable[Violation]:
     """What the hold says was done has taken effect under its name, where the books keep names."""
     plan = seen.plan
     effects = _EFFECTS.get(plan.place.gateway, {})
-    if "external_change" in seen.attentions or _of_others(seen):
+    if "external_change" in seen.attentions or of_others(seen):
         return
     workflow_id = f"reservation-{plan.request['reservation_id']}"
     booked = {(e["key"], e["kind"]) for book in seen.books for e in book["effects"]}
@@ -298,7 +294,7 @@ def _moved_as_said(seen: Witness, view: Json) -> Iterable[Violation]:
     """What was taken or freed under a name is as much as the hold says of it."""
     plan = seen.plan
     effects = _EFFECTS.get(plan.place.gateway, {})
-    if "external_change" in seen.attentions or _of_others(seen):
+    if "external_change" in seen.attentions or of_others(seen):
         return
     # What is left of a hold nobody can say while it is not known how much that was changed to.
     adjusts = (each for each in view["operations"] if each["kind"] == "adjust")
@@ -365,7 +361,7 @@ def _was_the_total(view: Json, adjust: Json) -> bool:
 def _figures(seen: Witness, view: Json) -> Iterable[Violation]:
     """What a closed hold says of its money is what the books say."""
     told = "external_change" in seen.attentions
-    if view["closed_at"] is None or told or _of_others(seen):
+    if view["closed_at"] is None or told or of_others(seen):
         return
     # xMoney has one word for what was voided and for what has lapsed.
     tells = seen.plan.place.gateway != "xmoney"

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from proof.asks import DAY, HOUR, since_beginning
 from proof.plan import DEATH, MANY_RUNS, WORKERS_HALT, Plan
-from proof.witness import A_MOMENT_S, UNREAD, Json, Violation, Witness
+from proof.witness import A_MOMENT_S, UNREAD, Json, Violation, Witness, of_others
 from proof.world.line import Exchange
 from proof.world.loop import BEGINNING
 
@@ -415,8 +415,5 @@ def _again(
 def _may_go_at_once(seen: Witness, each: Exchange) -> bool:
     """Whether others have taken of it before: what was lost is told as not done, and asked anew."""
     return any(
-        since_beginning(effect["at"]) - seen.plan.skew_s < each.at
-        for book in seen.books
-        for effect in book["effects"]
-        if effect["by_others"]
+        since_beginning(effect["at"]) - seen.plan.skew_s < each.at for effect in of_others(seen)
     )

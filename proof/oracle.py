@@ -31,7 +31,7 @@ from proof.laws_shown import of_what_is_shown
 from proof.laws_told import of_what_was_told
 from proof.laws_wire import of_the_wire
 from proof.plan import MANY_RUNS, Plan
-from proof.witness import FINAL, Json, Violation, Witness, own, valid
+from proof.witness import FINAL, Json, Violation, Witness, of_others, own, valid
 
 _PARTS = ("captured", "released", "expired", "remaining")
 # A hold that is found ages from the gateway's stamp, whose clock may be off.
@@ -159,11 +159,8 @@ def _was_restarted_unseen(seen: Witness) -> bool:
 
 def _was_freed_before_it_was_listed(seen: Witness) -> bool:
     """A hold that somebody has freed while the gateway's list lacked it has never been there."""
-    return "lists_after" in seen.plan.rules and any(
-        effect["by_others"] and effect["kind"] == "release"
-        for book in seen.books
-        for effect in book["effects"]
-    )
+    freed = any(effect["kind"] == "release" for effect in of_others(seen))
+    return freed and "lists_after" in seen.plan.rules
 
 
 def _captures_wanted(
@@ -370,8 +367,7 @@ def _was_told_of_it(seen: Witness) -> bool:
     all that can tell, and where there is none, nothing can.
     """
     shows_nothing = seen.plan.place.gateway == "sibs"
-    by_others = any(each["by_others"] for book in seen.books for each in book["effects"])
-    nobody_could = shows_nothing and (bool(seen.attentions) or by_others)
+    nobody_could = shows_nothing and bool(seen.attentions or of_others(seen))
     return "external_change" in seen.attentions or nobody_could
 
 

@@ -173,6 +173,11 @@ def own(book: Json) -> list[Json]:
     return [effect for effect in book["effects"] if not effect["by_others"]]
 
 
+def of_others(seen: Witness) -> list[Json]:
+    """What everybody else has done to the run's holds."""
+    return [effect for book in seen.books for effect in book["effects"] if effect["by_others"]]
+
+
 def given_names(plan: Plan) -> Counter[str | None]:
     """How many instructions each name was given to."""
     return Counter(each.command_id for each in plan.instructions)

@@ -299,22 +299,16 @@ class Courier:
 
     def _absent_after(self) -> datetime:
         """From when on "not found" is proof, whatever this run has sent: others' may arrive."""
-        now = workflow.now()
+        now, processing = workflow.now(), self._record.capabilities.processing_time
         if not self.is_second_run:
-            return max(now, self._others_arrive_by() or now)
+            # A run that was terminated may have sent something just before this one found its
+            # hold: where keys are known too, its release beside our capture, say.
+            found_at = self._record.found_at
+            return max(now, found_at + processing) if found_at else now
         # Each reset's, where there was more than one.
         if self.was_reset and self._reset_seed != workflow.random_seed():
             self._reset_at, self._reset_seed = now, workflow.random_seed()
-        return (self._reset_at or now) + self._record.capabilities.processing_time
-
-    def _others_arrive_by(self) -> datetime | None:
-        """When all has arrived that a run which was terminated may have sent just before.
-
-        Where keys are known too: its release beside our capture, say. None where this run has
-        placed the hold itself.
-        """
-        found_at = self._record.found_at
-        return found_at + self._record.capabilities.processing_time if found_at else None
+        return (self._reset_at or now) + processing
 
 
 def _own_id(entry: Entry, *, knows_id: bool) -> str | None:

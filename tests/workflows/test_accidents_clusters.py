@@ -77,13 +77,16 @@ class Cluster:
 
     async def begins(self, request: Json, place: Place, ends: str | None) -> Reserved:
         """Start it; its authorization is on its way when this returns, where it is to be held."""
-        wire = self.wires[place.account]
-        wire.hold(ends)
+        self.wires[place.account].hold(ends)
         reserved = await self.stack.begin(request)
         if ends is not None:
-            async with asyncio.timeout(10):
-                await wire.on_its_way.wait()
+            await self.until_on_its_way(place)
         return reserved
+
+    async def until_on_its_way(self, place: Place) -> None:
+        """Wait until what is to be held has left."""
+        async with asyncio.timeout(10):
+            await self.wires[place.account].on_its_way.wait()
 
     def lets_go(self, place: Place) -> None:
         """What was held goes on."""
@@ -212,8 +215,8 @@ async def test_reset_while_a_capture_is_on_its_way_it_is_not_sent_again_beside_i
         async with asyncio.timeout(10):
             while stack.unmet(place.gateway):
                 await asyncio.sleep(0.01)
-            here.wires[place.account].hold("/capture")
-            await here.wires[place.account].on_its_way.wait()
+        here.wires[place.account].hold("/capture")
+        await here.until_on_its_way(place)
         second = await reset_to(stack, reserved, (await points(reserved))[-1], bare=False)
         await asyncio.sleep(_NOT_YET_BOOKED_S)
         here.lets_go(place)
@@ -237,8 +240,7 @@ async def test_started_again_while_a_capture_is_on_its_way_it_is_not_sent_beside
         ask: Json = {**OUT, "amount": place.money(40_00), "final": False}
         here.wires[place.account].hold("/capture")
         await first.signal("capture", ask)
-        async with asyncio.timeout(10):
-            await here.wires[place.account].on_its_way.wait()
+        await here.until_on_its_way(place)
         await first.handle.terminate("an operator's mistake")
         second = await again(stack, first, request)
         await second.update("authorized", {"request": request})

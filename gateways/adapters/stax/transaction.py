@@ -181,7 +181,7 @@ def payment_of(answer: Transaction, named: Named, terms: Terms) -> Payment:
     currency = answer.currency or terms.currency
     failed = failed_captures(answer, named)
     words = answer.message or (failed[-1].message if failed else None)
-    return Payment(
+    payment = Payment(
         payment_id=answer.id,
         reference=answer.reference,
         state=state,
@@ -191,8 +191,8 @@ def payment_of(answer: Transaction, named: Named, terms: Terms) -> Payment:
         card=card_of(answer, token_of(named)),
         evidence=evidence_of(answer, token_of(named)),
         detail=shown(words, secret=token_of(named)),
-        said=_said(answer, named, terms, state),
     )
+    return payment.model_copy(update={"said": _said(answer, named, terms, payment)})
 
 
 def is_maybe_open(answer: Transaction, terms: Terms) -> bool:
@@ -300,7 +300,7 @@ def _of_hold(answer: Transaction, terms: Terms) -> PaymentState:
     return PaymentState.OPEN
 
 
-def _said(answer: Transaction, named: Named, terms: Terms, state: PaymentState) -> Said | None:
+def _said(answer: Transaction, named: Named, terms: Terms, payment: Payment) -> Said | None:
     """What became of this very capture, where what is taken in all does not tell it.
 
     A run that has forgotten it may have taken its money over, as an earlier run's, and under its
@@ -308,14 +308,13 @@ def _said(answer: Transaction, named: Named, terms: Terms, state: PaymentState) 
     no more is taken than we know of: under one name nothing is taken twice.
     """
     call, own = named.call, _captures_of(answer, named)
-    beyond_minor = _captured_minor(answer, terms) - call.captured.amount_minor
-    taken = [each.total for each in own if each.success and not each.is_voided and each.total]
-    if beyond_minor == call.amount.amount_minor or not own:
+    if payment.captured == call.captured.plus(call.amount.amount_minor):
         return None
+    taken = [each.total for each in own if each.success and not each.is_voided and each.total]
     if call.amount.amount_minor in {minor(total, answer, terms) for total in taken}:
         return Said.DONE
-    untouched = state is PaymentState.OPEN and not beyond_minor
-    if not untouched or not (taken or failed_captures(answer, named)):
+    untouched = payment.state is PaymentState.OPEN and payment.captured == call.captured
+    if not untouched or not (taken or any(each.success is False for each in own)):
         return None
     return Said.PENDING if any(each.is_in_doubt for each in own) else Said.DECLINED
 
