@@ -137,6 +137,25 @@ def is_partial(record: Record, entry: Entry, settled: Settled) -> bool:
     )
 
 
+def was_given_back(record: Record, entry: Entry, settled: Settled) -> bool:
+    """Whether an earlier run may have released what was approved for less than was asked.
+
+    To that run it was a decline, after which another card may have been given. A hold that was
+    lowered before it was released looks the same: whether somebody gives one tells them apart.
+    """
+    payment = settled.payment
+    return (
+        entry.kind is OperationKind.AUTHORIZE
+        and settled.ending is Ending.DONE
+        and payment is not None
+        and payment.state in {PaymentState.RELEASED, PaymentState.EXPIRED}
+        and (record.was_reset or settled.found)
+        and not (record.restored or settled.restored)
+        and not payment.captured.amount_minor
+        and 0 < payment.authorized.amount_minor < entry.amount.amount_minor
+    )
+
+
 def _at_the_guest(record: Record, entry: Entry, settled: Settled, now: datetime) -> None:
     """Nothing is decided: the guest is asked first, if they have not been already."""
     entry.state = OperationState.SENT

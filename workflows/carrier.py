@@ -15,7 +15,7 @@ from domain.lifecycle import Event
 from domain.outcome import Payment
 from domain.patience import between_rounds, hours_that_count
 from domain.record import RELEASE_EVERY, Entry, Record
-from domain.settlement import is_partial, note_booking, settle
+from domain.settlement import is_partial, note_booking, settle, was_given_back
 from workflows import timing
 from workflows.courier import Courier, Errand, Rung
 from workflows.desk import Desk
@@ -28,6 +28,8 @@ _HEARS_OF_EACH_RESET = "hears of each reset first"
 _TELLS_OF_FORGOTTEN_CARDS = "tells of cards that a restore has forgotten"
 # And those that told who had waited for the first card when the time of the next was over.
 _KEEPS_EACH_CALLERS_TIME = "a further card takes nobody's time"
+# And those that took what the run before them had given back for a hold that was released.
+_GIVEN_BACK_IS_DECLINED = "what was given back is a decline"
 
 
 class Carrier:
@@ -208,7 +210,15 @@ class Carrier:
             elif self._is_stranded(settled, settled.payment):
                 why = "the answer that says where to send the guest was lost: it was called off"
                 settled = await self._give_back(entry, settled.payment, why)
+            elif self._is_no_hold(entry, settled):
+                why = f"approved for {settled.payment.authorized} only, which holds no more"
+                settled = settled.model_copy(update={"ending": Ending.DECLINED, "detail": why})
         self.settle(entry, settled)
+
+    def _is_no_hold(self, entry: Entry, settled: Settled) -> bool:
+        """It was of no use to the run before this one, which was given another card since."""
+        no_hold = was_given_back(self._record, entry, settled) and self._inbox.has_another_card()
+        return no_hold and workflow.patched(_GIVEN_BACK_IS_DECLINED)
 
     def _is_stranded(self, settled: Settled, payment: Payment) -> bool:
         """It is the guest's turn, and nobody knows where to send them."""

@@ -160,6 +160,10 @@ class Inbox:
             default=None,
         )
 
+    def has_another_card(self) -> bool:
+        """Whether somebody waits with another card, which is of use after a decline alone."""
+        return any(isinstance(ask.command, Authorize) for ask in self.waiting)
+
     def is_overdue_before(self, entry: Entry, answer_by: datetime) -> bool:
         """Whether somebody waits for less, for the card that was declined before this one."""
         is_further = entry.kind is OperationKind.AUTHORIZE and entry.number > 1

@@ -15,7 +15,14 @@ from cardhold.messages import Adjust, Authorize, Capture, Command, Release
 from domain.calls import Ending, Settled
 from domain.outcome import PaymentState, Said
 from domain.record import Entry, Record
-from domain.settlement import adopt, is_partial, lapse, note_external, settle
+from domain.settlement import (
+    adopt,
+    is_partial,
+    lapse,
+    note_external,
+    settle,
+    was_given_back,
+)
 from tests.domain.records import (
     EVERYTHING,
     HELD,
@@ -154,6 +161,27 @@ def test_an_approval_for_less_is_told_apart(
     assert partial is is_partial(record, record.entries[0], settled)
     record.was_reset = True
     assert is_partial(record, record.entries[0], settled) is False
+
+
+@pytest.mark.parametrize("state", [PaymentState.RELEASED, PaymentState.EXPIRED])
+@pytest.mark.parametrize(
+    ("authorized", "captured", "given_back"),
+    [(99_99, 0, True), (99_99, 1, False), (HELD, 0, False), (0, 0, False)],
+)
+def test_what_an_earlier_run_has_given_back_is_told_apart(
+    state: PaymentState, authorized: int, captured: int, *, given_back: bool
+) -> None:
+    record = starting()
+    shown = payment(state, authorized, captured)
+    settled = Settled(ending=Ending.DONE, payment=shown)
+    entry = record.entries[0]
+    assert was_given_back(record, entry, settled) is False
+    found = settled.model_copy(update={"found": True})
+    assert was_given_back(record, entry, found) is given_back
+    record.was_reset = True
+    assert was_given_back(record, entry, settled) is given_back
+    record.restored = True
+    assert was_given_back(record, entry, settled) is False
 
 
 @pytest.mark.parametrize(

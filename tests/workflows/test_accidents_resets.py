@@ -17,7 +17,7 @@ from temporalio.service import RPCError
 from tests.workflows.checks import adds_up, agrees
 from tests.workflows.gateways import PLACES, Place, everywhere, of
 from tests.workflows.shapes import OTHER_CARD
-from tests.workflows.stack import Json, Reserved, Stack
+from tests.workflows.stack import Json, Reserved, Stack, usd
 from tests.workflows.test_resets import points, reset
 
 DEADLINE = timedelta(days=6, hours=12, minutes=1)
@@ -190,3 +190,37 @@ async def test_a_card_that_only_the_run_before_has_held_on_is_told_of(stack: Sta
     assert hold["state"] == "authorized"
     assert "another card" in hold["attention"]["detail"]
     assert [book["state"] for book in await stack.books()] == ["declined", "open", "open"]
+
+
+async def test_an_approval_for_less_that_was_given_back_keeps_no_other_card_away(
+    stack: Stack,
+) -> None:
+    """The decline that it was to the run before is one to the new run too."""
+    await stack.fault("authorize", "approve_less", amount_minor=60_00)
+    reserved, hold = await stack.start()
+    assert hold["state"] == "declined"
+    second = {"payment_method": OTHER_CARD, "command_id": "second"}
+    held = await reserved.update("authorize", second)
+    books = await stack.books()
+    first, *_ = await points(reserved)
+
+    anew = await reset_to(stack, reserved, first, bare=False)
+    hold = await anew.update("authorize", second)
+    assert (hold["state"], hold["payment_id"]) == ("authorized", held["payment_id"])
+    assert [each["state"] for each in hold["operations"]] == ["declined", "done"]
+    assert await stack.books() == books
+    ended = await anew.update("release", {"command_id": "cancelled"})
+    adds_up(ended)
+    assert {book["state"] for book in await stack.books()} == {"released"}
+
+
+async def test_a_lowered_hold_that_was_released_is_no_approval_for_less(stack: Stack) -> None:
+    """Nobody gives another card: it is found as it ended."""
+    reserved, _ = await stack.start()
+    await reserved.update("adjust", {"amount": usd(60_00), "command_id": "shorter"})
+    await reserved.update("release", {"command_id": "cancelled"})
+    run_id = (await reserved.handle.describe()).run_id
+    first, *_ = await points(reserved)
+    ended = await reset(stack, reserved, run_id, first, bare=False)
+    assert ended["state"] == "released"
+    adds_up(ended)
