@@ -47,6 +47,9 @@ _STARTED_OTHERWISE = 0.03
 _METADATA = ({"room": "12"}, {"room": "12"}, {"room": "", "floor": "2"}, {"Zimmer": "Süd 4"})
 # In how many all that is wanted is that it be freed, and how long before the deadline.
 _FREED_LATE, _LATE_S = 0.04, (300.0, 1500.0, 3000.0)
+# In how many what is held is taken at once, and when.
+_USED_AT_ONCE, _AT_ONCE_S = 0.03, (1.0, 110.0)
+_PUT_OFF = 0.3
 # How many of those who give a new total give the first one.
 _AS_IT_IS = 0.1
 # How many callers say until when an authorization may be sent.
@@ -201,7 +204,7 @@ class Callers:
             apart = crowd.choice((0.3, 1.5, 1.5, 4.0))
             drawn = [self._wish(crowd, n, busy_s) for n in range(len(drawn), _CROWD)] + drawn
             drawn = [replace(e, at=drawn[0].at + n * apart) for n, e in enumerate(drawn)]
-        drawn = self._freed_late() or self._story(busy_s) or drawn
+        drawn = self._freed_late() or self._used_at_once() or self._story(busy_s) or drawn
         last_minute = self._dice("last minute")
         if drawn and last_minute.random() < 0.25 and self.due_s < self._life_s:
             # Whoever is late: the plan acts in the very moment.
@@ -211,7 +214,7 @@ class Callers:
             late = last_minute.choice(adjusts or [len(drawn) - 1])
             drawn[late] = replace(drawn[late], at=max(self.due_s - before, 1.0))
         drawn = [self._asked_later(each) for each in self._named_twice(drawn)]
-        drawn += self._another_start(busy_s)
+        drawn += self._another_start(busy_s) + self._put_off(busy_s)
         return tuple(sorted(drawn, key=lambda each: each.at))
 
     def _another_start(self, busy_s: float) -> list[Instruction]:
@@ -232,6 +235,23 @@ class Callers:
             return []
         at = max(self.due_s - dice.choice(_LATE_S), 1.0)
         return [Instruction(at, "release", {"command_id": "c0"})]
+
+    def _used_at_once(self) -> list[Instruction]:
+        """What is held is taken while it is hardly placed, now and then, or a part of it."""
+        dice = self._dice("used at once")
+        if dice.random() >= _USED_AT_ONCE:
+            return []
+        body = {"command_id": "c0", **dice.choice(({}, {"amount": self._amount(10, 30)}))}
+        return [Instruction(dice.uniform(*_AT_ONCE_S), "capture", body)]
+
+    def _put_off(self, busy_s: float) -> list[Instruction]:
+        """Where a part is to be taken in the end, the end alone is often changed."""
+        dice = self._dice("put off")
+        if "deadline_amount" not in self.request or dice.random() >= _PUT_OFF:
+            return []
+        at = 1.0 + dice.random() * busy_s
+        body = {"command_id": "later", "settle_by": instant(at + 1800 + dice.random() * 3 * HOUR)}
+        return [Instruction(at, "reschedule", body)]
 
     def _asked_later(self, each: Instruction) -> Instruction:
         """What was refused may be legal by then; few wait for that, and ask again."""

@@ -15,15 +15,21 @@ Drawn = tuple[tuple[Accident, ...], tuple[Mishap, ...]]
 
 _NONE: Drawn = ((), ())
 _A_MOMENT_S = 0.001
-_AT_THE_DOOR, _BEGUN_TWICE = 0.07, 0.025
+_AT_THE_DOOR, _BEGUN_TWICE, _TWICE_IN_HASTE = 0.07, 0.025, 0.3
+# How soon a hold is used that is used while another one may yet arrive.
+_SOON_S = 120.0
+_SET_BACK, _STALE, _STOOD, _REST_REFUSED, _UNHEARD = 0.12, 0.02, 0.03, 0.15, 0.03
+_FORESTALLED, _BETWEEN_LOOKS, _ASKED_IN_VAIN = 0.03, 0.4, 0.3
+# Between a first attempt and the next; and those deaths over a call after which it arrives later.
+_BETWEEN_S, _ARRIVES_LATER = 0.3, 0.85
 _PAGED, _NO_TRACE = 0.06, 0.03
 _RESET_OVER_IT = 0.05
 # A first try takes 45 s at the most, and a gateway's processing time two minutes, or five.
 _RESET_AFTER_S = (0.5, 400.0)
 # The last task that the run has completed, or one before it.
 _LAST = (0.9999, 0.9999, 0.9, 0.8)
-_ASTRAY = 0.3
-_NEVER_BACK = 0.3
+_ASTRAY, _UNKNOWN_THERE = 0.3, 0.25
+_NEVER_BACK, _BACK_BEFORE = 0.3, 0.25
 # Of statuses that gateways have a word of their own for, those that a proxy may answer with too.
 _PAGES = (402, 402, 404, 400, 409, 422)
 # By then a gateway has booked what was on its way; or it is too late for an authorization as well.
@@ -62,6 +68,7 @@ class Occasions:
         due_s: When the plan acts.
         captures: Whether it captures then.
         is_in_haste: Whether soon it is too late to authorize.
+        acts_alone: Whether the guest is not there, where some of them may be asked for more.
         adopts: How a hold stands that is to be taken over, if there is one.
         strangers: How many other bookings the account has.
     """
@@ -72,6 +79,7 @@ class Occasions:
     due_s: float
     captures: bool
     is_in_haste: bool
+    acts_alone: bool
     adopts: str
     strangers: int
 
@@ -93,12 +101,19 @@ def coincidences(dice: Dice, at: Occasions) -> Drawn:
         _begun_twice(dice("begun twice"), at),
         _reset_over_it(dice("reset over it"), at),
         _silence(dice("silence"), at),
+        _set_back_to_a_decline(dice("set back to a decline"), at),
+        _stale_word(dice("stale word"), at),
+        _stood_still(dice("stood still"), at),
         _liar(dice("liar")),
         ((), _astray(dice("astray"), at)),
         ((), _at_the_door(dice("at the door"), at)),
         ((), _pages(dice("pages for an answer"), at)),
         ((), _in_vain(dice("in vain"), at)),
         ((), _refused_late(dice("refused late"), at)),
+        ((), _rest_refused(dice("rest refused"), at)),
+        ((), _unheard(dice("unheard"), at)),
+        ((), _forestalled(dice("forestalled"), at)),
+        ((), _asked_in_vain(dice("asked in vain"), at)),
         ((), _busy(dice("busy"), at)),
     )
     accidents, mishaps = zip(*drawn, strict=True)
@@ -111,7 +126,9 @@ def _begun_twice(dice: random.Random, at: Occasions) -> Drawn:
     The second is answered in time: whose answer is lost, who finds the other one in its place, and
     who is told to end within the gateway's processing time leaves the second to nobody.
     """
-    if "authorize" in at.keyed or dice.random() >= _BEGUN_TWICE:
+    is_soon = any(each.at < _SOON_S and each.name == "capture" for each in at.instructions)
+    share = _TWICE_IN_HASTE if is_soon else _BEGUN_TWICE
+    if "authorize" in at.keyed or dice.random() >= share:
         return _NONE
     again = Accident(dice.choice((0.5, 3.0)), "terminate_and_start", dice.choice((0.0, 1.0)))
     first = dice.choice((5, 10, 10))
@@ -137,6 +154,41 @@ def _reset_over_it(dice: random.Random, at: Occasions) -> Drawn:
     reset = Accident(when, dice.choice(("reset", "reset", "reset_alone")), share=dice.choice(_LAST))
     first, then = ("lost_silent",) * dice.choice((0, 1, 1)), f"late {dice.choice((30, 90))}"
     return (reset,), tuple((just_before(hour), "money", name) for name in (*first, then))
+
+
+def _set_back_to_a_decline(dice: random.Random, at: Occasions) -> Drawn:
+    """Temporal's store is set back to before another card, which nobody gives again."""
+    cards = [each.at for each in at.instructions if each.name == "authorize"]
+    if not cards or dice.random() >= _SET_BACK:
+        return _NONE
+    after, share = dice.choice((5.0, 60.0, 600.0)), dice.choice((0.3, 0.5, 0.7))
+    restore = Accident(cards[-1] + after, "restore", lasts_s=330.0, share=share)
+    return (restore,), ((0.0, "money", "decline"),)
+
+
+def _stale_word(dice: random.Random, at: Occasions) -> Drawn:
+    """A first attempt leaves word that nothing was sent, a worker dies over the second.
+
+    The third is refused, by a gateway that the second has yet to reach.
+    """
+    if dice.random() >= _STALE:
+        return _NONE
+    hour, share = dice.choice(at.hours), _ARRIVES_LATER + (1 - _ARRIVES_LATER) * dice.random()
+    death = Accident(hour + _BETWEEN_S, DEATH, lasts_s=dice.choice((0.1, 5.0)), share=share)
+    refusal = dice.choice(("unauthorized", "revoked", "decline", "refused"))
+    return (death,), ((just_before(hour), "money", "refused"), (hour + 1.0, "money", refusal))
+
+
+def _stood_still(dice: random.Random, at: Occasions) -> Drawn:
+    """A process stands still between its look and what it is to send, until nobody waits for it."""
+    if "authorize" in at.keyed or dice.random() >= _STOOD:
+        return _NONE
+    hour = dice.choice(at.hours)
+    standstill = Accident(hour + 3.5, "standstill", lasts_s=dice.choice((60.0, 120.0)))
+    return (standstill,), (
+        (just_before(hour), "look", "delay 10"),
+        (just_before(hour), "money", "late 30"),
+    )
 
 
 def _silence(dice: random.Random, at: Occasions) -> Drawn:
@@ -191,9 +243,53 @@ def _refused_late(dice: random.Random, at: Occasions) -> tuple[Mishap, ...]:
     return tuple((just_before(hour), "money", "decline") for hour in hours)
 
 
+def _rest_refused(dice: random.Random, at: Occasions) -> tuple[Mishap, ...]:
+    """A part is captured, and what is left of the hold is not freed at once."""
+    wanted = (each for each in at.instructions if each.name == "capture" and each.is_valid)
+    parts = [
+        each.at
+        for each in wanted
+        if each.body and each.body.get("final", True) and "amount" in each.body
+    ]
+    if not parts or dice.random() >= _REST_REFUSED:
+        return ()
+    hour = just_before(dice.choice(parts))
+    return (hour, "money", "delay 1"), (hour, "money", dice.choice(("decline", "decline", "lost")))
+
+
+def _unheard(dice: random.Random, at: Occasions) -> tuple[Mishap, ...]:
+    """The gateway says no, or not yet, and nobody hears of it; often after a call that was lost."""
+    if dice.random() >= _UNHEARD:
+        return ()
+    hour = just_before(dice.choice((0.0, dice.choice(at.hours))))
+    said = dice.choice(("unheard decline", "unheard stay_pending"))
+    before = ((hour, "money", "lost_silent"),) * dice.choice((0, 1))
+    return *before, (hour, "money", said)
+
+
+def _forestalled(dice: random.Random, at: Occasions) -> tuple[Mishap, ...]:
+    """Somebody at the portal is a moment faster than what was asked for, or planned."""
+    if dice.random() >= _FORESTALLED:
+        return ()
+    hours = [each.at for each in at.instructions if each.name in {"capture", "release"}]
+    hour = just_before(dice.choice([*hours, at.due_s]))
+    if dice.random() < _BETWEEN_LOOKS:
+        return (hour, "look", "delay 1"), (hour, "look", "overtaken")
+    return ((hour, "money", "overtaken"),)
+
+
+def _asked_in_vain(dice: random.Random, at: Occasions) -> tuple[Mishap, ...]:
+    """The issuer asks for a guest who is not there."""
+    asks = at.acts_alone and dice.random() < _ASKED_IN_VAIN
+    return ((0.0, "money", "require_action"),) if asks else ()
+
+
 def _astray(dice: random.Random, at: Occasions) -> tuple[Mishap, ...]:
-    """The first look at a hold that was made elsewhere is answered with another guest's."""
-    return ((0.0, "look", "misrouted"),) if at.adopts and dice.random() < _ASTRAY else ()
+    """The first look at a hold made elsewhere is answered with another guest's, or refused."""
+    drawn = dice.random()
+    if not at.adopts or drawn >= _ASTRAY + _UNKNOWN_THERE:
+        return ()
+    return ((0.0, "look", "misrouted" if drawn < _ASTRAY else "revoked"),)
 
 
 def _busy(dice: random.Random, at: Occasions) -> tuple[Mishap, ...]:
@@ -203,8 +299,13 @@ def _busy(dice: random.Random, at: Occasions) -> tuple[Mishap, ...]:
 
 
 def comes_back(dice: random.Random, guest: str) -> str:
-    """What the guest does; of those who pass, some close the page and never come back."""
-    return "silent" if guest == "pass" and dice.random() < _NEVER_BACK else guest
+    """What the guest does; of those who pass, some close the page and never come back.
+
+    And some are back a moment before the gateway has heard of it.
+    """
+    if guest != "pass" or (drawn := dice.random()) >= _NEVER_BACK + _BACK_BEFORE:
+        return guest
+    return "silent" if drawn < _NEVER_BACK else "swift"
 
 
 def just_before(hour: float) -> float:

@@ -165,6 +165,7 @@ class _Drawing:
             due_s=callers.due_s,
             captures=callers.request.get("on_deadline") == "capture",
             is_in_haste="authorize_by" in callers.request,
+            acts_alone=callers.request.get("initiator") == "merchant",
             adopts=adopted,
             strangers=len(beside),
         )

@@ -164,8 +164,7 @@ def _holds_on_a_card_unheard_of(seen: Witness) -> bool:
 
 def is_anothers(plan: Plan) -> bool:
     """Whether somebody else has a hand in the hold, which a run learns of when it next looks."""
-    overtaken = "overtaken" in plan.weather
-    return plan.has("portal") or overtaken or plan.adopts_in_vain
+    return plan.has("portal") or plan.knows("overtaken") or plan.adopts_in_vain
 
 
 def _differs(seen: Witness, at: float, hold: Json) -> Iterator[Violation]:

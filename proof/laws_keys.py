@@ -112,7 +112,7 @@ def _may_go_with_another_body(plan: Plan) -> frozenset[str]:
     """
     forgets = any(plan.has(kind) for kind in MANY_RUNS)
     relative = forgets and any("by" in (each.body or {}) for each in plan.instructions)
-    others = plan.has("portal") or "overtaken" in plan.weather
+    others = plan.has("portal") or plan.knows("overtaken")
     unheard = any(each.name in {"adjust", "reschedule"} for each in plan.instructions)
     apart = forgets and (others or unheard)
     return frozenset({"adjust"} if relative else ()) | frozenset({"capture"} if apart else ())

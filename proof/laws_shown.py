@@ -227,6 +227,9 @@ def _of_its_wishes(seen: Witness, hold: Json) -> Iterator[tuple[str, str]]:
         amount["amount_minor"] not in amounts or hold["on_deadline"] != "capture"
     ):
         yield "V5", f"at the deadline {hold['on_deadline']} {amount}, which nobody has asked for"
+    is_kept = not any({"on_deadline", "deadline_amount"} & each.keys() for each in asked[1:])
+    if amount is None and is_kept and seen.plan.request.get("deadline_amount"):
+        yield "V5", "deadline_amount was given, and is gone"
     ends = {each.get("on_deadline") for each in asked} | {asked[0].get("on_deadline", "release")}
     if hold["on_deadline"] not in ends:
         yield "V5", f"on_deadline is {hold['on_deadline']}, which nobody has asked for"

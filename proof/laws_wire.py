@@ -23,10 +23,9 @@ _SERVER_ERRORS, _UNAUTHORIZED = 500, 401
 _REFUSED_TWICE = 2
 # What was on its way when a run was made again, or ended, is over by then.
 _ON_ITS_WAY_S = 180.0
+_A_TICK_S = 1e-6
 # How long before a call the look that guards it may have been.
 _BESIDE_IT_S = 45.0
-# One look serves all who are back while it is under way.
-_SERVES_ALL_S = 30.0
 #: Half of how long a gateway's keys live.
 _KEY_S = 3.5 * DAY
 # The first try has so long, at least and at most: of an answer in that very instant the server may
@@ -202,9 +201,10 @@ def _looked_for_the_guest(seen: Witness) -> Iterator[Violation]:
             continue
         if answer["state"] != "action_required" or not told.instruction.is_valid:
             continue
-        since = told.asked_at - _SERVES_ALL_S
         looks = (e for e in seen.exchanges if e.operation in {"look_up", "release"})
-        if not any(since <= each.at <= told.at for each in looks):
+        # One look serves all who are back while it is under way; what it tells, a task hears of.
+        until = told.at - min(seen.plan.manners.task_latency_s, _A_TICK_S)
+        if not any(told.asked_at <= (each.seen_at or 0.0) <= until for each in looks):
             yield Violation("A14", f"at {told.at:.0f} s the guest was back, and nobody has looked")
 
 

@@ -220,7 +220,7 @@ def _releases_wanted(plan: Plan, book: Json, seen: Witness) -> Iterable[Violatio
     if any(plan.has(kind) for kind in ("cancel", "second_cluster", "terminate_and_start")):
         return
     names = {each.name for each in plan.instructions if each.is_valid}
-    if names & {"release", "capture", "adjust"} or plan.guest != "pass":
+    if names & {"release", "capture", "adjust"} or plan.guest not in {"pass", "swift"}:
         return
     if seen.happened["approve_less"] or seen.happened["require_action"] or seen.resolved:
         return
@@ -350,7 +350,7 @@ def _lapsed(seen: Witness) -> Iterable[Violation]:
         return
     for book in seen.books:
         for effect in book["effects"]:
-            if effect["kind"] != "expire":
+            if effect["kind"] != "expire" or is_out_of_sight(seen, book):
                 continue
             at = since_beginning(effect["at"])
             calm_s = at - plan.skew_s - seen.troubled_until

@@ -27,6 +27,8 @@ _CALLER_WAITS_S = 60.0
 _LOOKS_EVERY_S = HOUR
 # How many guests are back before they have done what they were asked for.
 _HASTY = 0.3
+# A guest may be back so long before the gateway hears from their bank.
+_HEARS_LATER_S = 2.0
 # How often a person's word is wrong in itself.
 _SLIPS = 0.3
 _PORTAL_SHOWS_S = 2_000.0
@@ -131,7 +133,11 @@ class People:
                 await self._back("too soon")
             elif action and self._plan.guest != "away" and action["action_id"] not in pressed:
                 pressed.add(action["action_id"])
-                await self._at_their_bank(action)
+                if self._plan.guest == "swift":
+                    heard_at = self._loop.time() + _HEARS_LATER_S
+                    self._world.later(heard_at, lambda at=action: self._at_their_bank(at))
+                else:
+                    await self._at_their_bank(action)
                 if self._plan.guest != "silent":
                     await self._back(str(len(pressed)))
             await asyncio.sleep(20)

@@ -119,8 +119,7 @@ class Plan:
         # the run before has left it.
         again |= self.has("absence") or self.has("outage") or self.has("restore")
         # Nor is anything to be taken over where another payment is shown, or somebody is quicker.
-        known = {*self.weather, *(name for _, _, name in self.mishaps)}
-        again |= self.has("portal") or bool({"misrouted", "overtaken"} & known)
+        again |= self.has("portal") or self.knows("misrouted") or self.knows("overtaken")
         return self.adopts not in {"", "open"} or (bool(self.adopts) and again)
 
     @property
@@ -135,6 +134,10 @@ class Plan:
         # Nobody tells a person anything while no worker is there.
         back = max((each.at + each.lasts_s for each in self.accidents), default=0.0)
         return max(healed, back) + max(self.life_s, self.known_life_s) + 3 * DAY
+
+    def knows(self, trouble: str) -> bool:
+        """Whether a request may meet such a thing."""
+        return trouble in self.weather or any(name == trouble for _, _, name in self.mishaps)
 
     def has(self, kind: str) -> bool:
         """Whether such an accident happens."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from email.utils import format_datetime
 
@@ -40,6 +41,8 @@ _AT_THE_DOOR = (
     "truncate",
 )
 _WELCOMES = 0.3
+# "unheard decline": what the gateway says, and nobody hears of it.
+_UNHEARD = "unheard "
 # What becomes of the next token, where that of a request was refused.
 _TOKENS = {"unrenewed": "error_before", "revoked": "unauthorized"}
 _REVOKED_FOR = (0, 0, 1, 3, 8)
@@ -161,7 +164,8 @@ class Sky:
             at, whose, name = each
             if whose == whom and at <= self._loop.time():
                 self._mishaps.remove(each)
-                return self._named(name, exchange)
+                weather = self._named(name.removeprefix(_UNHEARD), exchange)
+                return replace(weather, unanswered=name.startswith(_UNHEARD) or weather.unanswered)
         return None
 
     def _death(self, exchange: Exchange, accident: Accident) -> Weather:

@@ -28,6 +28,8 @@ HOLDS = frozenset({PaymentState.OPEN, PaymentState.CAPTURED})
 _IS_ANOTHER_HOLD = "what was known of one hold is not said of another"
 # And those whose look began before everything was booked, and ended after it.
 _LOOKED_TOO_SOON = "a look that began too soon is no proof"
+# And those that put the look that counts off for a look in vain that came before its hour.
+_PUT_OFF_TOO_SOON = "a look in vain that began too soon puts off nothing"
 
 
 class Others:
@@ -70,7 +72,7 @@ class Others:
         settled = errand.settled()
         shown = settled.payment if settled else None
         if shown is None:
-            self._look_later()
+            self._look_later(began)
             return
         if self._is_proof(began):
             record.others_at = None
@@ -84,8 +86,13 @@ class Others:
             return False
         return record.others_are_due(began) or not workflow.patched(_LOOKED_TOO_SOON)
 
-    def _look_later(self) -> None:
-        """Not told: twice the time after each look, so that an outage costs little."""
+    def _look_later(self, began: datetime) -> None:
+        """Not told: twice the time after each look, so that an outage costs little.
+
+        A look in vain before a capture, while all may not be booked yet, puts off nothing.
+        """
+        if not self._record.others_are_due(began) and workflow.patched(_PUT_OFF_TOO_SOON):
+            return
         self._pause = 2 * (self._pause or self._record.capabilities.processing_time)
         self._record.others_at = workflow.now() + self._pause
 

@@ -25,7 +25,7 @@ from tests.workflows import checks
 from tests.workflows.checks import adds_up, agrees
 from tests.workflows.gateways import PLACES, SEVERAL, Place, everywhere
 from tests.workflows.patience import tell
-from tests.workflows.stack import Json, Reserved, Stack, our_client
+from tests.workflows.stack import Json, Reserved, Stack, our_client, refusal
 from tests.workflows.test_accidents_resets import reset_to, told
 from tests.workflows.test_accidents_started_again import ONE_OF_EACH, again
 from tests.workflows.test_resets import points
@@ -40,6 +40,8 @@ ORDER = {"sibs": "/payments", "xmoney": "/order", "payroc": "/payments", "stax":
 PURCHASE = {"sibs": "/token/purchase"}
 #: By then a second hold is to be looked for: the accounts book within a second.
 _BOOKED_S = 2.5
+#: So long a look is tried in vain that somebody waits for: the fourth try is the last.
+_IN_VAIN_S = 7.6
 #: And by then what is not shown may be on its way still.
 _NOT_YET_BOOKED_S = 0.5
 
@@ -322,6 +324,28 @@ async def test_a_second_hold_is_looked_for_before_what_is_shown_is_the_end(here:
         assert (await third.ended())["state"] == "captured"
         [book] = await standing(stack, place)
         assert book["payment_id"] == hold["payment_id"]
+
+    await everywhere(at, [place for place in KEYLESS if place.can.shows_later])
+
+
+async def test_a_look_in_vain_before_all_is_booked_puts_the_one_that_counts_not_off(
+    here: Cluster,
+) -> None:
+    stack = here.stack
+
+    async def at(place: Place) -> None:
+        second, request = await begun_twice(here, place, ORDER)
+        await second.update("authorized", {"request": request})
+        await stack.fault("look_up", "error_before", gateway=place.gateway, times=100)
+        here.lets_go(place)
+        too_much = {"command_id": "too-much", "amount": place.money(900_00)}
+        refused = asyncio.ensure_future(refusal(second.update("capture", too_much)))
+        await asyncio.sleep(_IN_VAIN_S)
+        await stack.no_more_faults()
+        await refused
+        await second.update("capture", {**OUT, "amount": place.money(60_00)})
+        await second.ended()
+        once_captured(await stack.books(place.gateway), 60_00)
 
     await everywhere(at, [place for place in KEYLESS if place.can.shows_later])
 
