@@ -96,13 +96,25 @@ def _is_beside_a_hold(seen: Witness, view: Json, book: Json) -> bool:
     # What ended it was begun then; until it was over there was no time to look.
     last = (e for e in _decided(view, {"capture", "release"}) if e["state"] == "done")
     ended = max((each["requested_at"] for each in last), default=view["closed_at"])
-    looks = [
-        each.seen and not each.fault
-        for each in seen.exchanges
-        if each.operation == "look_up" and book["reference"] in each.path and each.at >= from_s
-    ]
+    looks = _looks_for(seen, book["reference"], from_s)
     in_vain = bool(looks) and not any(looks)
     return since_beginning(ended) < from_s or in_vain or was_vouched_for(seen)
+
+
+def _looks_for(seen: Witness, reference: str, from_s: float) -> list[bool]:
+    """Of each look at what stands under a reference, since then, whether all of it was answered."""
+    looks = list[bool]()
+    whose: set[tuple[str | None, str | None]] = set()
+    for each in seen.exchanges:
+        if each.operation != "look_up" or each.at < from_s:
+            continue
+        is_well = each.seen and not each.fault
+        if reference in each.path:
+            looks.append(is_well)
+            whose.add((each.run_id, each.activity_id))
+        elif (each.run_id, each.activity_id) in whose:
+            looks[-1] &= is_well
+    return looks
 
 
 def _decided(view: Json, kinds: Collection[str]) -> list[Json]:
