@@ -117,6 +117,14 @@ async def _standstill(world: World, accident: Accident) -> None:
     await asyncio.sleep(accident.lasts_s)
 
 
+async def _frozen(world: World, accident: Accident) -> None:
+    """A worker stands still, and another one does its work meanwhile."""
+    for worker in list(world.temporal.workers):
+        cast("SimulatedWorker", worker).stand_still(accident.lasts_s)
+    world.employ(world.temporal)
+    await asyncio.sleep(accident.lasts_s)
+
+
 async def _server_away(world: World, accident: Accident) -> None:
     world.temporal.away(accident.lasts_s)
     await asyncio.sleep(accident.lasts_s)
@@ -145,6 +153,7 @@ HAPPENS: Mapping[str, Callable[[World, Accident], Awaitable[None]]] = {
     "second_cluster": _second_cluster,
     "restore": _restore,
     "standstill": _standstill,
+    "frozen": _frozen,
     "server_away": _server_away,
     "portal": _portal,
     "lie": _lie,

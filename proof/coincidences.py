@@ -19,9 +19,7 @@ _AT_THE_DOOR, _BEGUN_TWICE, _TWICE_IN_HASTE = 0.07, 0.025, 0.3
 # How soon a hold is used that is used while another one may yet arrive.
 _SOON_S = 120.0
 _SET_BACK, _STALE, _STOOD, _REST_REFUSED, _UNHEARD = 0.12, 0.02, 0.03, 0.15, 0.03
-_FORESTALLED, _BETWEEN_LOOKS, _ASKED_IN_VAIN = 0.03, 0.4, 0.3
-# Between a first attempt and the next; and those deaths over a call after which it arrives later.
-_BETWEEN_S, _ARRIVES_LATER = 0.3, 0.85
+_FORESTALLED, _BETWEEN_LOOKS, _ASKED_IN_VAIN = 0.06, 0.4, 0.4
 _PAGED, _NO_TRACE = 0.06, 0.03
 _RESET_OVER_IT = 0.05
 # A first try takes 45 s at the most, and a gateway's processing time two minutes, or five.
@@ -102,7 +100,6 @@ def coincidences(dice: Dice, at: Occasions) -> Drawn:
         _reset_over_it(dice("reset over it"), at),
         _silence(dice("silence"), at),
         _set_back_to_a_decline(dice("set back to a decline"), at),
-        _stale_word(dice("stale word"), at),
         _stood_still(dice("stood still"), at),
         _liar(dice("liar")),
         ((), _astray(dice("astray"), at)),
@@ -110,6 +107,7 @@ def coincidences(dice: Dice, at: Occasions) -> Drawn:
         ((), _pages(dice("pages for an answer"), at)),
         ((), _in_vain(dice("in vain"), at)),
         ((), _refused_late(dice("refused late"), at)),
+        ((), _stale_word(dice("stale word"), at)),
         ((), _rest_refused(dice("rest refused"), at)),
         ((), _unheard(dice("unheard"), at)),
         ((), _forestalled(dice("forestalled"), at)),
@@ -166,17 +164,17 @@ def _set_back_to_a_decline(dice: random.Random, at: Occasions) -> Drawn:
     return (restore,), ((0.0, "money", "decline"),)
 
 
-def _stale_word(dice: random.Random, at: Occasions) -> Drawn:
+def _stale_word(dice: random.Random, at: Occasions) -> tuple[Mishap, ...]:
     """A first attempt leaves word that nothing was sent, a worker dies over the second.
 
     The third is refused, by a gateway that the second has yet to reach.
     """
     if dice.random() >= _STALE:
-        return _NONE
-    hour, share = dice.choice(at.hours), _ARRIVES_LATER + (1 - _ARRIVES_LATER) * dice.random()
-    death = Accident(hour + _BETWEEN_S, DEATH, lasts_s=dice.choice((0.1, 5.0)), share=share)
-    refusal = dice.choice(("unauthorized", "revoked", "decline", "refused"))
-    return (death,), ((just_before(hour), "money", "refused"), (hour + 1.0, "money", refusal))
+        return ()
+    hour = just_before(dice.choice(at.hours))
+    before, refusal = dice.choice((0, 1)), dice.choice(("unauthorized", "revoked", "decline"))
+    names = *("lost_silent",) * before, "refused", DEATH, refusal
+    return tuple((hour, "money", name) for name in names)
 
 
 def _stood_still(dice: random.Random, at: Occasions) -> Drawn:
@@ -184,8 +182,9 @@ def _stood_still(dice: random.Random, at: Occasions) -> Drawn:
     if "authorize" in at.keyed or dice.random() >= _STOOD:
         return _NONE
     hour = dice.choice(at.hours)
-    standstill = Accident(hour + 3.5, "standstill", lasts_s=dice.choice((60.0, 120.0)))
-    return (standstill,), (
+    # Or until another worker has looked as well, and has sent it.
+    how, lasts_s = dice.choice((("standstill", 60.0), ("frozen", 60.0), ("frozen", 400.0)))
+    return (Accident(hour + 3.5, how, lasts_s),), (
         (just_before(hour), "look", "delay 10"),
         (just_before(hour), "money", "late 30"),
     )

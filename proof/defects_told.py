@@ -9,6 +9,7 @@ _DESK = "workflows.desk"
 _INBOX = "workflows.inbox"
 _KEEPER = "workflows.keeper"
 _LIFECYCLE = "domain.lifecycle"
+_OTHERS = "workflows.others"
 _PLANNER = "domain.planner"
 _RESERVATION = "workflows.reservation"
 _WAITING = "workflows.waiting"
@@ -129,6 +130,14 @@ OF_WHAT_IS_TOLD = (
         "        hours = [terms.deadline, terms.give_up_capture_at]\n",
         "before there is a hold there is no hour by which anybody has to know",
         ("L2",),
+    ),
+    Defect(
+        "used_before_a_look",
+        _OTHERS,
+        "return self._waiting.now >= at or (self._is_before_a_capture() and not self._has_looked)",
+        "return self._waiting.now >= at",
+        "at its hour all will be seen",
+        ("W15",),
     ),
     Defect(
         "any_start_is_the_same",

@@ -54,7 +54,7 @@ def _sent_in_time(seen: Witness) -> Iterable[Violation]:
     """A worker that comes back late blocks nobody's card."""
     gave = any(each.name == "authorize" for each in seen.plan.instructions)
     # A worker may stand still between its last check and the socket.
-    if gave or seen.plan.has("standstill"):
+    if gave or seen.plan.has("standstill") or seen.plan.has("frozen"):
         return
     by = seen.plan.request.get("authorize_by")
     latest = (AUTHORIZE_WITHIN_S if by is None else since_beginning(by)) + _A_CALL_S

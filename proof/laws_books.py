@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
-from proof.asks import HOUR, seconds_of, since_beginning
+from proof.asks import HOUR, deadline_s, seconds_of, since_beginning
 from proof.laws_shown import all_shown
 from proof.laws_told import own_operations
 from proof.plan import DEATH, MANY_RUNS, WORKERS_HALT, Accident, Plan
@@ -411,6 +411,8 @@ def _halts(accident: Accident, since: float, until: float) -> bool:
 def _at_its_hour(seen: Witness, view: Json) -> Iterator[Violation]:
     """The plan does nothing before the hour that was shown."""
     hours = [since_beginning(hold["deadline"]) for _, hold in all_shown(seen) if hold["deadline"]]
+    # Before anybody has seen one it may have been put off.
+    hours += [deadline_s(seen.plan.request)] * bool(hours)
     for each in view["operations"]:
         if each["kind"] == "release" and each["state"] in {"declined", "not_done"}:
             return  # it is tried again each hour, whoever asked for it

@@ -64,6 +64,7 @@ def of_what_is_shown(seen: Witness) -> Iterable[Violation]:
             *_of_one(seen, hold),
             *_of_its_operations(hold),
             *_of_its_plan(seen, hold),
+            *_of_its_guest(seen, hold),
         ):
             if what not in told:
                 told.add(what)
@@ -209,6 +210,11 @@ def _of_its_plan(seen: Witness, hold: Json) -> Iterator[tuple[str, str]]:
     if hold["deadline_by"] != ("settle_by" if by_caller else "expiry"):
         yield "V4", f"the deadline is said to be set by {hold['deadline_by']}"
     yield from _of_its_wishes(seen, hold)
+
+
+def _of_its_guest(seen: Witness, hold: Json) -> Iterator[tuple[str, str]]:
+    if seen.plan.request.get("initiator") == "merchant" and hold["state"] == "action_required":
+        yield "V18", "a guest who is not there is asked to do something"
 
 
 def _of_its_wishes(seen: Witness, hold: Json) -> Iterator[tuple[str, str]]:

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from proof.asks import DAY, HOUR, since_beginning
 from proof.plan import DEATH, MANY_RUNS, WORKERS_HALT, Plan
-from proof.witness import A_MOMENT_S, UNREAD, Json, Violation, Witness, of_others
+from proof.witness import A_MOMENT_S, UNREAD, Json, Violation, Witness, name_of, of_others
 from proof.world.line import Exchange
 from proof.world.loop import BEGINNING
 
@@ -32,7 +32,7 @@ _KEY_S = 3.5 * DAY
 # not hear.
 _FIRST_TRY_S, _AT_ONCE_S, _JUST_THEN_S = (10.0, 40.0), 0.001, 5.0
 # After these nobody can say who knew of what was lost: two run beside each other, or go on late.
-_STRANGE = ("standstill", "second_cluster", "terminate_and_start", "terminate", "restore")
+_STRANGE = ("standstill", "frozen", "second_cluster", "terminate_and_start", "terminate", "restore")
 # A list is one look, however many pages it has.
 _FURTHER = re.compile(r"[?&]page=(?!1\b)")
 # When an order was given at SIBS, by its clock.
@@ -74,6 +74,7 @@ def of_the_wire(seen: Witness) -> Iterable[Violation]:
         yield from _as_asked(seen)
     if not halts and seen.view is not None and not seen.resolved:
         yield from _told_by_its_answer(seen, seen.view)
+        yield from _looked_beside_it(seen, seen.view)
 
 
 def _not_after_the_end(seen: Witness) -> Iterator[Violation]:
@@ -346,6 +347,27 @@ def _told_by_its_answer(seen: Witness, view: Json) -> Iterator[Violation]:
             continue
         if any(e.operation == "look_up" for e in its[sent[0] + 1 :]):
             yield Violation("W14", f"{each['operation_id']} was answered, and then looked up")
+
+
+def _looked_beside_it(seen: Witness, view: Json) -> Iterator[Violation]:
+    """Where no key guards a hold, no money is asked for before a look at what is beside it."""
+    held = [e for e in view["operations"] if (e["kind"], e["state"]) == ("authorize", "done")]
+    is_guarded = "authorize" in seen.plan.place.keyed or seen.plan.adopts
+    if is_guarded or not held or not held[-1]["reference"]:
+        return
+    since = since_beginning(held[-1]["decided_at"]) - A_MOMENT_S
+    looks = [
+        each.at
+        for each in seen.exchanges
+        if each.operation == "look_up" and held[-1]["reference"] in each.path and each.at >= since
+    ]
+    by_plan = {each["operation_id"] for each in view["operations"] if name_of(each) == "deadline"}
+    for each in seen.exchanges:
+        whose = (each.activity_id or "").rpartition(".")[0]
+        if each.operation != "capture" or whose in by_plan:
+            continue
+        if not any(at <= each.at for at in looks):
+            yield Violation("W15", f"{whose} was sent, and nobody has looked for a second hold")
 
 
 def _is_told_in_full(each: Exchange) -> bool:

@@ -20,7 +20,7 @@ MANY_RUNS = (
     "second_cluster",
 )
 #: Those after which a worker may have heard an answer that nobody else will ever hear of.
-WORKERS_HALT = ("kill", "absence", "standstill", "server_away")
+WORKERS_HALT = ("kill", "absence", "standstill", "frozen", "server_away")
 #: A worker's death over one call, after which nobody has heard of the answer, ours or theirs.
 DEATH = "death"
 _RETRY_AFTERS = (

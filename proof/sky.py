@@ -13,7 +13,7 @@ from email.utils import format_datetime
 
 from proof.asks import AUTHORIZE_WITHIN_S
 from proof.others import Others
-from proof.plan import Accident, Plan
+from proof.plan import DEATH, Accident, Plan
 from proof.witness import Witness
 from proof.world.bank import Bank
 from proof.world.line import Exchange, Weather
@@ -48,6 +48,8 @@ _TOKENS = {"unrenewed": "error_before", "revoked": "unauthorized"}
 _REVOKED_FOR = (0, 0, 1, 3, 8)
 # Of the calls over which a worker dies: those that never leave, and those that arrive later.
 _DIES_FIRST, _ARRIVES_AFTER = 0.3, 0.8
+# Of one that is a mishap: when another worker is there, and how late the call arrives.
+_SOON_BACK_S, _ARRIVES_LAST = 5.0, 0.95
 # What a proxy may answer in the gateway's place; of credentials and haste it knows nothing.
 _PAGES = (200, 200, 200, 204, 302, 400, 404, 404, 405, 408, 409, 410, 422, 502, 503)
 _SHOWN = ("page", "page", "nothing")
@@ -164,6 +166,8 @@ class Sky:
             at, whose, name = each
             if whose == whom and at <= self._loop.time():
                 self._mishaps.remove(each)
+                if name == DEATH:
+                    return self._death(exchange, Accident(at, DEATH, _SOON_BACK_S, _ARRIVES_LAST))
                 weather = self._named(name.removeprefix(_UNHEARD), exchange)
                 return replace(weather, unanswered=name.startswith(_UNHEARD) or weather.unanswered)
         return None
