@@ -139,6 +139,15 @@ OF_WHAT_IS_ASKED = (
         place="sibs",
     ),
     Defect(
+        "sibs_asks_whoever_owns_the_card",
+        f"{_ADAPTERS}.sibs.bodies",
+        "            if call.initiator is Initiator.MERCHANT\n",
+        "            if call.payment_method is None\n",
+        "a card belongs to somebody, who can be asked",
+        ("V18",),
+        place="sibs",
+    ),
+    Defect(
         "xmoney_ends_the_payment",
         f"{_ADAPTERS}.xmoney.adapter",
         "problem = await self._call_off(found.orderId, until)",

@@ -276,16 +276,6 @@ _AT_XMONEY = (
         ("N1",),
         place="xmoney",
     ),
-    Defect(
-        "xmoney_waits_for_nobody",
-        f"{_ADAPTERS}.xmoney.adapter",
-        "            if named.call.initiator is Initiator.MERCHANT:\n"
-        "                return await self._nobody_is_there(ordered, named, until)\n",
-        "",
-        "whoever is asked for will come",
-        ("V18",),
-        place="xmoney",
-    ),
 )
 
 #: All of them.

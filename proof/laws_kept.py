@@ -63,12 +63,16 @@ def _of_the_lists(seen: Witness) -> Iterator[Violation]:
     view = seen.view
     if any(seen.plan.has(kind) for kind in (*MANY_RUNS, "terminate")) or view is None:
         return
+    # A query is answered out of what a task has brought whose own answer is not there yet.
+    stood_still = [each for each in seen.plan.accidents if each.kind in {"standstill", "frozen"}]
     for glance in seen.glances:
         listed = _listed(seen, glance.at).get("CardholdAttention")
         attention = glance.hold["attention"]
         # What has begun ends the warning of an expiry; the lists hear of it with its outcome.
         begun = any(each["state"] not in DECIDED for each in glance.hold["operations"])
         if begun and listed == "expiring_soon":
+            continue
+        if any(each.at <= glance.at < each.at + each.lasts_s for each in stood_still):
             continue
         if listed != (attention and attention["reason"]):
             yield Violation("V12", f"at {glance.at:.0f} s {listed} is listed, and not {attention}")
