@@ -297,8 +297,7 @@ def _end(seen: Witness) -> Iterable[Violation]:
         elif not seen.attentions:
             yield Violation("L2", "the gateway never came back, and nobody was told")
         return
-    excused = is_split_over_two_cards(seen) or was_told_of_another_card(seen)
-    if open_ones and not excused and not seen.was_lied_to:
+    if open_ones and not _is_on_another_card(seen) and not seen.was_lied_to:
         yield Violation("L1", f"closed as {view['state']}, and {len(open_ones)} holds are open")
     if view["state"] not in FINAL:
         yield Violation("L1", f"closed in state {view['state']}")
@@ -337,6 +336,11 @@ def _agrees(seen: Witness, view: Json) -> Iterable[Violation]:
         )
 
 
+def _is_on_another_card(seen: Witness) -> bool:
+    """Whether a run before this one may hold on a card that this one knows nothing of."""
+    return is_split_over_two_cards(seen) or was_told_of_another_card(seen)
+
+
 def _lapsed(seen: Witness) -> Iterable[Violation]:
     """A hold lapses only where something stood in the way, or somebody was told."""
     plan = seen.plan
@@ -348,9 +352,14 @@ def _lapsed(seen: Witness) -> Iterable[Violation]:
     margin_s = seconds_of(plan.request.get("safety_margin", "PT12H"))
     if margin_s <= plan.skew_s and any(plan.has(kind) for kind in MANY_RUNS):
         return
+    kept = seen.view and seen.view["payment_id"]
     for book in seen.books:
+        if is_out_of_sight(seen, book):
+            continue
+        if book["payment_id"] != kept and _is_on_another_card(seen):
+            continue
         for effect in book["effects"]:
-            if effect["kind"] != "expire" or is_out_of_sight(seen, book):
+            if effect["kind"] != "expire":
                 continue
             at = since_beginning(effect["at"])
             calm_s = at - plan.skew_s - seen.troubled_until

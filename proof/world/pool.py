@@ -44,9 +44,17 @@ class Pool:
             polling = [each for each in self.workers if each.polls]
             sticky = [each for each in polling if run is not None and each.has(run)]
             if polling:
-                return sticky[0] if sticky else self._dice.choice(polling)
+                chosen = sticky[0] if sticky else self._dice.choice(polling)
+                self._forget_elsewhere(run, chosen)
+                return chosen
             if self.workers:
                 await asyncio.sleep(_LOOKS_AGAIN_S)
+
+    def _forget_elsewhere(self, run: Run | None, chosen: Worker) -> None:
+        """What a frozen worker has in its cache is worth nothing once another one goes on."""
+        for each in self.workers:
+            if run is not None and each is not chosen and each.has(run):
+                each.evict(run)
 
     async def some_worker_until(self, at: float | None) -> Worker | None:
         """Anybody, or None where nobody has come by then."""
