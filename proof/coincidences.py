@@ -18,6 +18,7 @@ _A_MOMENT_S = 0.001
 _AT_THE_DOOR, _BEGUN_TWICE, _TWICE_IN_HASTE = 0.07, 0.025, 0.3
 # How soon a hold is used that is used while another one may yet arrive.
 _SOON_S = 120.0
+# In how many of those where it can happen, of all that is drawn below under such a name.
 _SET_BACK, _STALE, _STOOD, _REST_REFUSED, _UNHEARD = 0.12, 0.02, 0.03, 0.15, 0.03
 _FORESTALLED, _BETWEEN_LOOKS, _ASKED_IN_VAIN = 0.06, 0.4, 0.4
 _PAGED, _NO_TRACE = 0.06, 0.03

@@ -387,8 +387,9 @@ def _when_it_is_due(seen: Witness, view: Json) -> Iterator[Violation]:
     due_s = since_beginning(view["deadline"]) - _AT_ONCE.total_seconds()
     if any(each.name == "reschedule" and each.at > due_s for each in seen.plan.instructions):
         return  # the hour that is shown was past when somebody wished for it
-    if any(_halts(each, due_s, due_s + 2 * HOUR) for each in seen.plan.accidents):
-        return
+    halts = any(_halts(each, due_s, due_s + 2 * HOUR) for each in seen.plan.accidents)
+    if halts or seen.plan.knows(DEATH):
+        return  # a death comes whenever the call comes that it is over
     for each in view["operations"]:
         since, until = each["requested_at"], each["decided_at"]
         under_way = until is None or moment(until) > due - _AT_ONCE
@@ -403,7 +404,7 @@ def _when_it_is_due(seen: Witness, view: Json) -> Iterator[Violation]:
 def _halts(accident: Accident, since: float, until: float) -> bool:
     """Whether no worker may be there for a part of that time."""
     if accident.kind == DEATH:
-        return True  # whenever the call comes that it is over
+        return True
     over_at = accident.at + accident.lasts_s + HOUR
     return accident.kind in WORKERS_HALT and accident.at < until and over_at > since
 

@@ -140,5 +140,5 @@ class Plan:
         return trouble in self.weather or any(name == trouble for _, _, name in self.mishaps)
 
     def has(self, kind: str) -> bool:
-        """Whether such an accident happens."""
-        return any(accident.kind == kind for accident in self.accidents)
+        """Whether such an accident happens, also as what one call meets."""
+        return any(accident.kind == kind for accident in self.accidents) or self.knows(kind)
