@@ -244,8 +244,10 @@ def _pushed(seen: Witness, view: Json) -> Iterator[Violation]:
     tries: dict[str, list[Json]] = {}
     # A second hold, of a run beside this one, is freed as often as it is seen.
     again, kept = any(map(seen.plan.has, MANY_RUNS)), {None, view["payment_id"]}
+    cards = {name_of(e) for e in view["operations"] if e["kind"] == "authorize"}
     for each in view["operations"]:
-        if each["kind"] == "release" and (not again or each["payment_id"] in kept):
+        beside = each["payment_id"] not in kept or name_of(each) in cards
+        if each["kind"] == "release" and not (again and beside):
             tries.setdefault(name_of(each), []).append(each)
     if seen.cancelled_at is not None and of_others(seen):
         return  # what others leave of a hold that was to be freed is freed as soon as it is seen

@@ -3,7 +3,8 @@
 A reservation may be started a second time while its first run's authorization is still on its
 way, or be kept in two places by mistake. Each run then looks before it sends and finds nothing.
 Where the gateway knows a hold by our reference, a look once everything is booked shows both. All
-runs keep the one that the gateway shows first, and free the others.
+runs keep the one that the gateway shows first, and free the others; but a run that has taken money
+of its own hold keeps that.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ HOLDS = frozenset({PaymentState.OPEN, PaymentState.CAPTURED})
 _IS_ANOTHER_HOLD = "what was known of one hold is not said of another"
 # And those whose look began before everything was booked, and ended after it.
 _LOOKED_TOO_SOON = "a look that began too soon is no proof"
+# And those that went over to another hold than the one that they had taken money of.
+_TAKES_OF_ONE = "what was taken of is kept"
 # And those that put the look that counts off for a look in vain that came before its hour.
 _PUT_OFF_TOO_SOON = "a look in vain that began too soon puts off nothing"
 
@@ -102,21 +105,28 @@ class Others:
         others = [each for each in (ours, *shown.others) if each not in {None, shown.payment_id}]
         if not others:
             return
+        kept = shown.payment_id
+        if ours not in {None, kept} and self._has_taken_of_its_own():
+            kept, others = ours, [each for each in (kept, *shown.others) if each != ours]
         left = [
             each for each in others if each and not await self._carrier.release_other(each, entry)
         ]
         # Whoever has placed the other one may be at work on the one that is kept.
         record.cautious = True
-        if shown.payment_id != ours:
+        if kept != ours:
             self._take_over(entry, shown)
-        told = f"two holds stood for one reference: {shown.payment_id} is kept, the other released"
+        told = f"two holds stood for one reference: {kept} is kept, the other released"
         if left:
             told = (
-                f"two holds stand for one reference: {shown.payment_id} is kept, and the gateway"
+                f"two holds stand for one reference: {kept} is kept, and the gateway"
                 f" does not release {', '.join(left)}: see to it in its portal"
             )
         record.raise_attention(AttentionReason.EXTERNAL_CHANGE, workflow.now(), told)
         self._waiting.tell()
+
+    def _has_taken_of_its_own(self) -> bool:
+        """Whether money was taken of the run's own hold: nothing may be taken of another one."""
+        return self._record.ledger.captured_minor > 0 and workflow.patched(_TAKES_OF_ONE)
 
     def _take_over(self, entry: Entry, shown: Payment) -> None:
         """Go on with the hold of another run, as far as the gateway shows it."""

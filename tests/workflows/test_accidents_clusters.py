@@ -350,6 +350,28 @@ async def test_a_look_in_vain_before_all_is_booked_puts_the_one_that_counts_not_
     await everywhere(at, [place for place in KEYLESS if place.can.shows_later])
 
 
+async def test_a_run_that_has_taken_of_its_own_hold_takes_of_no_other(here: Cluster) -> None:
+    """Before the other was there; SIBS shows the newer of two holds, and that is the other one."""
+    stack = here.stack
+
+    async def at(place: Place) -> None:
+        second, request = await begun_twice(here, place, ORDER)
+        before = await second.update("authorized", {"request": request})
+        part: Json = {"amount": place.money(30_00), "final": False, "command_id": "breakfast"}
+        await second.update("capture", part)
+        here.lets_go(place)
+        await until_two_stand(stack, place)
+        hold = await told(second)
+        assert "two holds" in hold["attention"]["detail"]
+        assert (hold["payment_id"], hold["captured"]) == (before["payment_id"], part["amount"])
+        await second.update("acknowledge")
+        await second.update("capture", OUT)
+        await second.ended()
+        assert len(await standing(stack, place)) == 1
+
+    await everywhere(at, [place for place in KEYLESS if place in SEVERAL])
+
+
 @pytest.mark.parametrize("ends", [ORDER, PURCHASE, {}], ids=["order", "purchase", "at once"])
 async def test_in_two_clusters_one_hold_is_left_and_captured_once(
     here: Cluster, there: Cluster, ends: Mapping[str, str]
