@@ -126,14 +126,11 @@ def is_partial(record: Record, entry: Entry, settled: Settled) -> bool:
 
     A hold that an earlier run of this reservation may have lowered since is not one.
     """
-    payment = settled.payment
+    payment = _approved_for_less(entry, settled)
     return (
-        entry.kind is OperationKind.AUTHORIZE
-        and settled.ending is Ending.DONE
-        and payment is not None
+        payment is not None
         and payment.state is PaymentState.OPEN
         and not (record.was_reset or settled.found)
-        and payment.authorized.amount_minor < entry.amount.amount_minor
     )
 
 
@@ -143,17 +140,23 @@ def was_given_back(record: Record, entry: Entry, settled: Settled) -> bool:
     To that run it was a decline, after which another card may have been given. A hold that was
     lowered before it was released looks the same: whether somebody gives one tells them apart.
     """
-    payment = settled.payment
+    payment = _approved_for_less(entry, settled)
     return (
-        entry.kind is OperationKind.AUTHORIZE
-        and settled.ending is Ending.DONE
-        and payment is not None
+        payment is not None
         and payment.state in {PaymentState.RELEASED, PaymentState.EXPIRED}
         and (record.was_reset or settled.found)
         and not (record.restored or settled.restored)
+        and payment.authorized.amount_minor > 0
         and not payment.captured.amount_minor
-        and 0 < payment.authorized.amount_minor < entry.amount.amount_minor
     )
+
+
+def _approved_for_less(entry: Entry, settled: Settled) -> Payment | None:
+    payment = settled.payment
+    is_approved = entry.kind is OperationKind.AUTHORIZE and settled.ending is Ending.DONE
+    if not is_approved or payment is None:
+        return None
+    return payment if payment.authorized.amount_minor < entry.amount.amount_minor else None
 
 
 def _at_the_guest(record: Record, entry: Entry, settled: Settled, now: datetime) -> None:

@@ -112,17 +112,20 @@ async def _restore(world: World, accident: Accident) -> None:
 
 async def _standstill(world: World, accident: Accident) -> None:
     """SIGSTOP, and SIGCONT later: its attempts go on as if nothing had been."""
-    for worker in list(world.temporal.workers):
-        cast("SimulatedWorker", worker).stand_still(accident.lasts_s)
+    _stand_still(world, accident)
     await asyncio.sleep(accident.lasts_s)
 
 
 async def _frozen(world: World, accident: Accident) -> None:
     """A worker stands still, and another one does its work meanwhile."""
-    for worker in list(world.temporal.workers):
-        cast("SimulatedWorker", worker).stand_still(accident.lasts_s)
+    _stand_still(world, accident)
     world.employ(world.temporal)
     await asyncio.sleep(accident.lasts_s)
+
+
+def _stand_still(world: World, accident: Accident) -> None:
+    for worker in list(world.temporal.workers):
+        cast("SimulatedWorker", worker).stand_still(accident.lasts_s)
 
 
 async def _server_away(world: World, accident: Accident) -> None:

@@ -212,8 +212,8 @@ IN_DOMAIN = (
     Defect(
         "partial_approval_is_full",
         _SETTLEMENT,
-        "and payment.authorized.amount_minor < entry.amount.amount_minor",
-        "and payment.authorized.amount_minor < 1",
+        "return payment if payment.authorized.amount_minor < entry.amount.amount_minor else None",
+        "return payment if payment.authorized.amount_minor < 1 else None",
         "approved is approved",
         ("S7",),
         place="payroc",

@@ -12,7 +12,7 @@ from typing import Any
 
 from proof.asks import AUTHORIZE_WITHIN_S, HOUR, QUEUED, since_beginning
 from proof.names import derived_key, derived_reference
-from proof.plan import DEATH, MANY_RUNS, WORKERS_HALT
+from proof.plan import DEATH, MANY_RUNS, STAND_STILL, WORKERS_HALT
 from proof.witness import DECIDED, Violation, Witness, given_names, of_others, own
 
 Json = Mapping[str, Any]
@@ -54,7 +54,7 @@ def _sent_in_time(seen: Witness) -> Iterable[Violation]:
     """A worker that comes back late blocks nobody's card."""
     gave = any(each.name == "authorize" for each in seen.plan.instructions)
     # A worker may stand still between its last check and the socket.
-    if gave or seen.plan.has("standstill") or seen.plan.has("frozen"):
+    if gave or any(map(seen.plan.has, STAND_STILL)):
         return
     by = seen.plan.request.get("authorize_by")
     latest = (AUTHORIZE_WITHIN_S if by is None else since_beginning(by)) + _A_CALL_S

@@ -389,9 +389,10 @@ def _when_it_is_due(seen: Witness, view: Json) -> Iterator[Violation]:
     due_s = since_beginning(view["deadline"]) - _AT_ONCE.total_seconds()
     if any(each.name == "reschedule" and each.at > due_s for each in seen.plan.instructions):
         return  # the hour that is shown was past when somebody wished for it
-    halts = any(_halts(each, due_s, due_s + 2 * HOUR) for each in seen.plan.accidents)
-    if halts or seen.plan.knows(DEATH):
-        return  # a death comes whenever the call comes that it is over
+    if seen.plan.has(DEATH):
+        return  # it comes whenever the call comes that it is over
+    if any(_halts(each, due_s, due_s + 2 * HOUR) for each in seen.plan.accidents):
+        return
     for each in view["operations"]:
         since, until = each["requested_at"], each["decided_at"]
         under_way = until is None or moment(until) > due - _AT_ONCE
@@ -405,8 +406,6 @@ def _when_it_is_due(seen: Witness, view: Json) -> Iterator[Violation]:
 
 def _halts(accident: Accident, since: float, until: float) -> bool:
     """Whether no worker may be there for a part of that time."""
-    if accident.kind == DEATH:
-        return True
     over_at = accident.at + accident.lasts_s + HOUR
     return accident.kind in WORKERS_HALT and accident.at < until and over_at > since
 
@@ -415,7 +414,8 @@ def _at_its_hour(seen: Witness, view: Json) -> Iterator[Violation]:
     """The plan does nothing before the hour that was shown."""
     hours = [since_beginning(hold["deadline"]) for _, hold in all_shown(seen) if hold["deadline"]]
     # Before anybody has seen one it may have been put off.
-    hours += [deadline_s(seen.plan.request)] * bool(hours)
+    if hours:
+        hours.append(deadline_s(seen.plan.request))
     for each in view["operations"]:
         if each["kind"] == "release" and each["state"] in {"declined", "not_done"}:
             return  # it is tried again each hour, whoever asked for it

@@ -13,7 +13,7 @@ from proof.asks import Instruction, minor_of, since_beginning
 from proof.laws_shown import all_shown
 from proof.names import derived_reference
 from proof.places import LOOK_UP_FOR_S
-from proof.plan import DEATH, MANY_RUNS, WORKERS_HALT
+from proof.plan import DEATH, MANY_RUNS, STAND_STILL, WORKERS_HALT
 from proof.witness import A_MOMENT_S, DECIDED, FINAL, Told, Violation, Witness, name_of
 
 Json = Mapping[str, Any]
@@ -64,7 +64,7 @@ def _of_the_lists(seen: Witness) -> Iterator[Violation]:
     if any(seen.plan.has(kind) for kind in (*MANY_RUNS, "terminate")) or view is None:
         return
     # A query is answered out of what a task has brought whose own answer is not there yet.
-    stood_still = [each for each in seen.plan.accidents if each.kind in {"standstill", "frozen"}]
+    stood_still = [each for each in seen.plan.accidents if each.kind in STAND_STILL]
     for glance in seen.glances:
         listed = _listed(seen, glance.at).get("CardholdAttention")
         attention = glance.hold["attention"]

@@ -8,7 +8,7 @@ from email.utils import parsedate_to_datetime
 from itertools import pairwise
 
 from proof.asks import DAY, HOUR, since_beginning
-from proof.plan import DEATH, MANY_RUNS, WORKERS_HALT, Plan
+from proof.plan import DEATH, MANY_RUNS, STAND_STILL, WORKERS_HALT, Plan
 from proof.witness import A_MOMENT_S, UNREAD, Json, Violation, Witness, name_of, of_others
 from proof.world.line import Exchange
 from proof.world.loop import BEGINNING
@@ -32,7 +32,7 @@ _KEY_S = 3.5 * DAY
 # not hear.
 _FIRST_TRY_S, _AT_ONCE_S, _JUST_THEN_S = (10.0, 40.0), 0.001, 5.0
 # After these nobody can say who knew of what was lost: two run beside each other, or go on late.
-_STRANGE = ("standstill", "frozen", "second_cluster", "terminate_and_start", "terminate", "restore")
+_STRANGE = (*STAND_STILL, "second_cluster", "terminate_and_start", "terminate", "restore")
 # A list is one look, however many pages it has.
 _FURTHER = re.compile(r"[?&]page=(?!1\b)")
 # When an order was given at SIBS, by its clock.

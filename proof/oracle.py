@@ -354,13 +354,12 @@ def _lapsed(seen: Witness) -> Iterable[Violation]:
         return
     kept = seen.view and seen.view["payment_id"]
     for book in seen.books:
-        if is_out_of_sight(seen, book):
+        lapses = [effect for effect in book["effects"] if effect["kind"] == "expire"]
+        if not lapses or is_out_of_sight(seen, book):
             continue
         if book["payment_id"] != kept and _is_on_another_card(seen):
             continue
-        for effect in book["effects"]:
-            if effect["kind"] != "expire":
-                continue
+        for effect in lapses:
             at = since_beginning(effect["at"])
             calm_s = at - plan.skew_s - seen.troubled_until
             if calm_s > max(HOUR, 0.5 * plan.life_s):

@@ -19,8 +19,10 @@ MANY_RUNS = (
     "terminate_and_start",
     "second_cluster",
 )
+#: Those in which a worker's process stands still, and goes on.
+STAND_STILL = ("standstill", "frozen")
 #: Those after which a worker may have heard an answer that nobody else will ever hear of.
-WORKERS_HALT = ("kill", "absence", "standstill", "frozen", "server_away")
+WORKERS_HALT = ("kill", "absence", *STAND_STILL, "server_away")
 #: A worker's death over one call, after which nobody has heard of the answer, ours or theirs.
 DEATH = "death"
 _RETRY_AFTERS = (

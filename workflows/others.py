@@ -102,15 +102,13 @@ class Others:
     async def _keep_one(self, entry: Entry, shown: Payment) -> None:
         record = self._record
         ours = record.payment_id
-        others = [each for each in (ours, *shown.others) if each not in {None, shown.payment_id}]
+        is_another = ours is not None and ours != shown.payment_id
+        kept = ours if is_another and self._has_taken_of_its_own() else shown.payment_id
+        stand = (shown.payment_id, ours, *shown.others)
+        others = [each for each in stand if each is not None and each != kept]
         if not others:
             return
-        kept = shown.payment_id
-        if ours not in {None, kept} and self._has_taken_of_its_own():
-            kept, others = ours, [each for each in (kept, *shown.others) if each != ours]
-        left = [
-            each for each in others if each and not await self._carrier.release_other(each, entry)
-        ]
+        left = [each for each in others if not await self._carrier.release_other(each, entry)]
         # Whoever has placed the other one may be at work on the one that is kept.
         record.cautious = True
         if kept != ours:

@@ -174,6 +174,12 @@ async def begun_twice(
     return await again(here.stack, first, request), request
 
 
+async def held_twice(here: Cluster, place: Place) -> tuple[Reserved, Json]:
+    """The second holds, with the first one's order on the wire still; the second, and its hold."""
+    second, request = await begun_twice(here, place, ORDER)
+    return second, await second.update("authorized", {"request": request})
+
+
 async def until_two_stand(stack: Stack, place: Place) -> None:
     """Wait until what was held on the wire has placed a hold beside the one that stands."""
     async with asyncio.timeout(5):
@@ -308,8 +314,7 @@ async def test_a_second_hold_is_looked_for_before_what_is_shown_is_the_end(here:
     stack = here.stack
 
     async def at(place: Place) -> None:
-        second, request = await begun_twice(here, place, ORDER)
-        hold = await second.update("authorized", {"request": request})
+        second, hold = await held_twice(here, place)
         await stack.fault("look_up", "error_before", gateway=place.gateway, times=100)
         third = await reset_to(stack, second, (await points(second))[-1])
         here.lets_go(place)
@@ -334,8 +339,7 @@ async def test_a_look_in_vain_before_all_is_booked_puts_the_one_that_counts_not_
     stack = here.stack
 
     async def at(place: Place) -> None:
-        second, request = await begun_twice(here, place, ORDER)
-        await second.update("authorized", {"request": request})
+        second, _ = await held_twice(here, place)
         await stack.fault("look_up", "error_before", gateway=place.gateway, times=100)
         here.lets_go(place)
         too_much = {"command_id": "too-much", "amount": place.money(900_00)}
@@ -355,8 +359,7 @@ async def test_a_run_that_has_taken_of_its_own_hold_takes_of_no_other(here: Clus
     stack = here.stack
 
     async def at(place: Place) -> None:
-        second, request = await begun_twice(here, place, ORDER)
-        before = await second.update("authorized", {"request": request})
+        second, before = await held_twice(here, place)
         part: Json = {"amount": place.money(30_00), "final": False, "command_id": "breakfast"}
         await second.update("capture", part)
         here.lets_go(place)
