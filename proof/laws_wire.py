@@ -204,6 +204,8 @@ def _looked_for_the_guest(seen: Witness) -> Iterator[Violation]:
             continue
         if answer["state"] != "action_required" or not told.instruction.is_valid:
             continue
+        if since_beginning(answer["action"]["expires_at"]) <= told.at:
+            continue  # their time is over: they are sent nowhere any more
         looks = (e for e in seen.exchanges if e.operation in {"look_up", "release"})
         # One look serves all who are back while it is under way; what it tells, a task hears of.
         until = told.at - min(seen.plan.manners.task_latency_s, _A_TICK_S)

@@ -38,6 +38,8 @@ _STANDS_AFTER_ALL = (
 _LOOKS_BEFORE_THE_END = "looks before a card is given up"
 # And those that waited for a gateway that does not answer, with a difference that nobody knew of.
 _TELLS_IN_TIME = "tells in time what is known"
+# And those that told of another card while somebody had asked for one, so that they went on.
+_TELLS_OF_CARDS_LAST = "tells of another card where a card is given up"
 # And those that called an attempt off without a look at what stands beside it.
 _LOOKS_BESIDE = "looks beside an attempt that is called off"
 # And those that found the hold lapsed, and never came to rest before.
@@ -177,16 +179,26 @@ class Comparison:
         """
         if self._has_told_of_cards:
             return True
-        # The look comes first: what is scheduled must not depend on which run this is.
+        # The look comes first: what is scheduled may not depend on which run this is.
         settled = await self._looked_up_by_name()
         shown = settled.payment if settled else None
         if shown is not None and shown.state in HOLDS:
             self._tell_of_cards(_STANDS_AFTER_ALL)
-        elif self._courier.is_second_run or (settled is not None and settled.restored):
+        elif (settled is not None and settled.restored) or self._is_given_up_by_a_second_run():
             self._tell_of_cards(_ANOTHER_CARD)
         else:
             return True
         return False
+
+    def _is_given_up_by_a_second_run(self) -> bool:
+        """Whether this would be the end, and of a run that was not the first.
+
+        Which run this is may decide no more than that: with somebody's instruction waiting it goes
+        on, and a reset's replay comes past here as what the first run was not.
+        """
+        if self._inbox.waiting and workflow.patched(_TELLS_OF_CARDS_LAST):
+            return False
+        return self._courier.is_second_run
 
     async def another_stands(self) -> bool:
         """Whether a hold stands beside an attempt whose guest has not come back.

@@ -21,11 +21,12 @@ from temporalio.service import RPCError
 
 from cardhold.names import SearchAttribute
 from tests.workflows.checks import adds_up, agrees, never_stalled
-from tests.workflows.gateways import ASKING, Place, everywhere
+from tests.workflows.gateways import ASKING, Place, everywhere, of
 from tests.workflows.guests import asked, booked, presses
 from tests.workflows.patience import tell
-from tests.workflows.stack import Json, Reserved, Stack
-from tests.workflows.test_accidents_resets import reset_to
+from tests.workflows.stack import Json, Reserved, Stack, usd
+from tests.workflows.test_accidents_cancel import until_met
+from tests.workflows.test_accidents_resets import reset_to, told
 from tests.workflows.test_accidents_started_again import ONE_OF_EACH
 from tests.workflows.test_guest import A_QUARTER
 from tests.workflows.test_resets import points
@@ -200,3 +201,26 @@ async def test_a_hold_on_another_card_is_not_given_up_before_a_person_has_looked
         assert await booked(stack, place) == ["authorize", "release"]
 
     await everywhere(at, ONE_OF_EACH)
+
+
+async def test_who_asks_at_the_last_moment_leaves_no_mark_that_a_reset_cannot_replay(
+    stack: Stack,
+) -> None:
+    """The first run had a card to give up, and went on as somebody had asked for something."""
+    await stack.fault("authorize", "decline")
+    reserved, _ = await stack.start()
+    await stack.fault("look_up", "delay", delay_s=1.5)
+    skips = asyncio.create_task(stack.skipper.fast_forward(reserved.handle, DECLINED_WAIT))
+    await until_met(stack, of("payroc"))
+    refused = await reserved.refused("adjust", {"amount": usd(60_00), "command_id": "shorter"})
+    assert refused.type == "IllegalMove"
+    await skips
+    assert (await reserved.ended())["state"] == "abandoned"
+
+    *_, last = await points(reserved)
+    anew = await reset_to(stack, reserved, last)
+    hold = await told(anew)
+    assert hold["state"] == "declined"
+    await anew.update("acknowledge")
+    assert (await anew.ended())["state"] == "abandoned"
+    never_stalled(await anew.history())
