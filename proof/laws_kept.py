@@ -68,9 +68,13 @@ def _of_the_lists(seen: Witness) -> Iterator[Violation]:
     for glance in seen.glances:
         listed = _listed(seen, glance.at).get("CardholdAttention")
         attention = glance.hold["attention"]
-        # What has begun ends the warning of an expiry; the lists hear of it with its outcome.
-        begun = any(each["state"] not in DECIDED for each in glance.hold["operations"])
+        # What has begun ends the warning of an expiry, and the plan's release what others' doing
+        # had to be told of; the lists hear of it with its outcome.
+        begun = [each for each in glance.hold["operations"] if each["state"] not in DECIDED]
         if begun and listed == "expiring_soon":
+            continue
+        by_plan = any((e["kind"], e["command_id"]) == ("release", "deadline") for e in begun)
+        if by_plan and listed == "external_change":
             continue
         if any(each.at <= glance.at < each.at + each.lasts_s for each in stood_still):
             continue
