@@ -441,6 +441,6 @@ def _again(
 def _may_go_at_once(seen: Witness, each: Exchange) -> bool:
     """Whether others have taken of it before: what was lost is told as not done, and asked anew."""
     return any(
-        since_beginning(effect["at"]) - seen.plan.skew_s < each.at + _ROUNDED_S
+        since_beginning(effect["at"]) - seen.plan.skew_s < each.at + A_MOMENT_S
         for effect in of_others(seen)
     )
