@@ -38,7 +38,7 @@ _STANDS_AFTER_ALL = (
 _LOOKS_BEFORE_THE_END = "looks before a card is given up"
 # And those that waited for a gateway that does not answer, with a difference that nobody knew of.
 _TELLS_IN_TIME = "tells in time what is known"
-# And those that told of another card while somebody had asked for one, so that they went on.
+# And those that told of another card while an instruction waited, so that they went on.
 _TELLS_OF_CARDS_LAST = "tells of another card where a card is given up"
 # And those that called an attempt off without a look at what stands beside it.
 _LOOKS_BESIDE = "looks beside an attempt that is called off"
@@ -179,7 +179,7 @@ class Comparison:
         """
         if self._has_told_of_cards:
             return True
-        # The look comes first: what is scheduled may not depend on which run this is.
+        # The look comes first: what is scheduled must not depend on which run this is.
         settled = await self._looked_up_by_name()
         shown = settled.payment if settled else None
         if shown is not None and shown.state in HOLDS:
